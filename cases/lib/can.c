@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What works on this host.  Every answer comes from making the thing and
+ * trying it; a capability number may mean something else on another kernel.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cpus.h"
+#include "facts.h"
+#include "gmem.h"
+#include "hostmem.h"
+#include "kmsg.h"
+#include "memslot.h"
+#include "probe_ops.h"
+#include "sigbus.h"
+
+#define TEST_GPA	0x10000000ull
+
+/* A broken kernel may not answer; that is a no, not a hang. */
+#define ANSWER_SECONDS	10
+
+static bool yes(struct kvm_vm *vm)
+{
+	(void)vm;
+	return true;
+}
+
+static bool vcpu_runs(struct kvm_vm *vm)
+{
+	return probe_nop(vcpu_create(vm)).exit.kind == EXIT_DONE;
+}
+
+static bool smi_taken(struct kvm_vm *vm)
+{
+	return !ioctl(vcpu_create(vm)->fd, KVM_SMI, 0);
+}
+
+/* A guest that may turn virtualization on is one that may have guests. */
+static bool virtualization_on(struct kvm_vm *vm)
+{
+	struct kvm_vcpu *vcpu = vcpu_create(vm);
+	struct kvm_sregs sregs;
+
+	if (!kvm_offers_nested() || __vcpu_ioctl(vcpu, KVM_GET_SREGS, &sregs))
+		return false;
+	if (cpu_is_amd())
+		sregs.efer |= BIT(12);		/* SVME */
+	else
+		sregs.cr4 |= BIT(13);		/* VMXE */
+	return !__vcpu_ioctl(vcpu, KVM_SET_SREGS, &sregs);
+}
+
+static bool region2_set(struct kvm_vm *vm)
+{
+	return !__vm_set_user_memory_region2(vm, 0, 0, TEST_GPA, PAGE_SIZE,
+					     anon_pages(PAGE_SIZE), -1, 0);
+}
+
+static bool slot_set(struct kvm_vm *vm, u32 slot, u32 flags)
+{
+	return !__vm_set_user_memory_region(vm, slot, flags, TEST_GPA, PAGE_SIZE,
+					    anon_pages(PAGE_SIZE));
+}
+
+static bool readonly_set(struct kvm_vm *vm)
+{
+	return slot_set(vm, 0, KVM_MEM_READONLY);
+}
+
+static bool second_space_set(struct kvm_vm *vm)
+{
+	return slot_set(vm, SLOT_AS(1, 0), 0);
+}
+
+static bool dirty_log_set(struct kvm_vm *vm)
+{
+	return slot_set(vm, 0, KVM_MEM_LOG_DIRTY_PAGES);
+}
+
+static bool gmem_made(struct kvm_vm *vm)
+{
+	return __vm_create_guest_memfd(vm, PAGE_SIZE, 0) >= 0;
+}
+
+static bool gmem_mapped(struct kvm_vm *vm)
+{
+	int fd = __vm_create_guest_memfd(vm, PAGE_SIZE, GUEST_MEMFD_FLAG_MMAP);
+
+	return fd >= 0 && mmap(NULL, PAGE_SIZE, PROT_READ, MAP_SHARED, fd, 0) !=
+			  MAP_FAILED;
+}
+
+static bool gmem_touched(struct kvm_vm *vm)
+{
+	int fd = __vm_create_guest_memfd(vm, PAGE_SIZE, GMEM_SHARED);
+	void *p = fd < 0 ? MAP_FAILED :
+			   mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+				MAP_SHARED, fd, 0);
+
+	return p != MAP_FAILED && !touch_write(p, 1).signal;
+}
+
+/* The lines that a gmem's own show_fdinfo adds to the usual ones. */
+static bool gmem_has_fdinfo(struct kvm_vm *vm)
+{
+	int fd = __vm_create_guest_memfd(vm, PAGE_SIZE, 0);
+	char path[64], line[256];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	file = fd < 0 ? NULL : fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, "gmem-size:", 10))
+			return true;
+	return false;
+}
+
+/*
+ * A gmem of a kind whose memory a guest uses: one that host and guest share, or
+ * a private one.  Others can be bound, and are never looked at.
+ */
+static bool gmem_of_use(struct kvm_vm *vm)
+{
+	struct kvm_vm *protected;
+
+	if (gmem_touched(vm))
+		return true;
+	protected = __vm_create(KVM_X86_SW_PROTECTED_VM);
+	return protected && gmem_made(protected);
+}
+
+static bool attributes_set(struct kvm_vm *vm)
+{
+	return !__vm_set_attributes(vm, TEST_GPA, PAGE_SIZE,
+				    KVM_MEMORY_ATTRIBUTE_PRIVATE);
+}
+
+/* The arena is a range that has a slot. */
+static bool arena_prefaulted(struct kvm_vm *vm)
+{
+	struct kvm_pre_fault_memory range = {
+		.gpa = VM_ARENA_GPA, .size = PAGE_SIZE,
+	};
+
+	return !__vcpu_ioctl(vcpu_create(vm), KVM_PRE_FAULT_MEMORY, &range);
+}
+
+static bool vm_in_debugfs(struct kvm_vm *vm)
+{
+	return kvm_debugfs_usable() && kvm_debugfs_has_vm(vm->fd);
+}
+
+static bool two_cpus(struct kvm_vm *vm)
+{
+	(void)vm;
+	return cpus_allowed() >= 2;
+}
+
+static bool lkdtm_writable(struct kvm_vm *vm)
+{
+	(void)vm;
+	return !access("/sys/kernel/debug/provoke-crash/DIRECT", W_OK);
+}
+
+static bool kmsg_writable(struct kvm_vm *vm)
+{
+	(void)vm;
+	kmsg_open();
+	return kmsg_usable();
+}
+
+/* For the case that shows what a requirement does which nothing meets. */
+static bool never(struct kvm_vm *vm)
+{
+	(void)vm;
+	return false;
+}
+
+#define NO_VM	-1
+
+static const struct capability {
+	const char *name;
+	int vm_type;
+	bool (*works)(struct kvm_vm *vm);
+} capabilities[] = {
+	{ "kvm", KVM_X86_DEFAULT_VM, yes },
+	{ "vcpu", KVM_X86_DEFAULT_VM, vcpu_runs },
+	{ "vm.sw_protected", KVM_X86_SW_PROTECTED_VM, gmem_made },
+	{ "vm.smm", KVM_X86_DEFAULT_VM, smi_taken },
+	{ "memslot.region2", KVM_X86_DEFAULT_VM, region2_set },
+	{ "memslot.readonly", KVM_X86_DEFAULT_VM, readonly_set },
+	{ "memslot.multi_as", KVM_X86_DEFAULT_VM, second_space_set },
+	{ "memslot.dirty_log", KVM_X86_DEFAULT_VM, dirty_log_set },
+	{ "gmem", KVM_X86_DEFAULT_VM, gmem_made },
+	{ "gmem.mmap", KVM_X86_DEFAULT_VM, gmem_mapped },
+	{ "gmem.init_shared", KVM_X86_DEFAULT_VM, gmem_touched },
+	{ "gmem.guest", KVM_X86_DEFAULT_VM, gmem_of_use },
+	{ "gmem.fdinfo", KVM_X86_DEFAULT_VM, gmem_has_fdinfo },
+	{ "attributes", KVM_X86_SW_PROTECTED_VM, attributes_set },
+	{ "prefault", KVM_X86_DEFAULT_VM, arena_prefaulted },
+	{ "nested", KVM_X86_DEFAULT_VM, virtualization_on },
+	{ "kvm.debugfs", KVM_X86_DEFAULT_VM, vm_in_debugfs },
+	{ "smp", NO_VM, two_cpus },
+	{ "lkdtm", NO_VM, lkdtm_writable },
+	{ "kmsg", NO_VM, kmsg_writable },
+	{ "self.never", NO_VM, never },
+};
+
+static void __attribute__((noreturn)) answer(const struct capability *c)
+{
+	struct kvm_vm *vm = NULL;
+	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	/* A set-up that fails on the way is a no; its line is not for stdout. */
+	dup2(null, STDOUT_FILENO);
+	alarm(ANSWER_SECONDS);
+	faults_catch();
+	if (c->vm_type != NO_VM) {
+		vm = __vm_create((unsigned long)c->vm_type);
+		if (!vm)
+			_exit(1);
+	}
+	_exit(c->works(vm) ? 0 : 1);
+}
+
+/*
+ * Each answer comes from a process of its own, which takes along whatever it
+ * made, and may fail in any way.
+ */
+static bool ask(const struct capability *c)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid)
+		answer(c);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+bool can(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+		if (!strcmp(capabilities[i].name, name))
+			return ask(&capabilities[i]);
+	return false;
+}
+
+void can_json(struct json *j)
+{
+	json_open(j, "can", '{');
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+		json_bool(j, capabilities[i].name, ask(&capabilities[i]));
+	json_close(j, '}');
+}

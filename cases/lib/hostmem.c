@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <dirent.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "hostmem.h"
+#include "observe.h"
+#include "supervise.h"
+
+#define KVM_DEBUGFS	"/sys/kernel/debug/kvm"
+
+void *anon_pages(u64 bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		setup_failed("mmap of anonymous memory", errno);
+	return p;
+}
+
+long meminfo_kib(const char *name)
+{
+	FILE *file = fopen("/proc/meminfo", "re");
+	size_t len = strlen(name);
+	char line[128];
+	long kib = -1;
+
+	if (!file)
+		return -1;
+	while (kib < 0 && fgets(line, sizeof(line), file))
+		if (!strncmp(line, name, len) && line[len] == ':')
+			kib = strtol(line + len + 1, NULL, 10);
+	fclose(file);
+	return kib;
+}
+
+int fds_open(void)
+{
+	struct dirent *entry;
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	if (!dir)
+		return -1;
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.';
+	closedir(dir);
+	/* The directory's own descriptor was in it. */
+	return n - 1;
+}
+
+bool kvm_debugfs_usable(void)
+{
+	return !access(KVM_DEBUGFS, R_OK | X_OK);
+}
+
+bool kvm_debugfs_has_vm(int vm_fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), KVM_DEBUGFS "/%d-%d", (int)getpid(), vm_fd);
+	return !access(path, F_OK);
+}
+
+bool kvm_debugfs_vm_gone(int vm_fd, u64 ms)
+{
+	u64 deadline = now_ns() + ms * 1000000;
+
+	while (kvm_debugfs_has_vm(vm_fd)) {
+		if (now_ns() >= deadline)
+			return false;
+		poll(NULL, 0, 1);
+	}
+	return true;
+}

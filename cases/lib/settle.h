@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_HIL_SETTLE_H
+#define KVM_HIL_SETTLE_H
+
+/*
+ * Gives the kernel the chance to notice what the cases before left behind, and
+ * says what was done about it; the status to exit with.
+ */
+int settle_print(void);
+
+#endif /* KVM_HIL_SETTLE_H */

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The contract between a case (host) and the memory probe (guest).
+ *
+ * This is the only header that both sides include.  It needs nothing but the
+ * fixed-width types, so it compiles freestanding and hosted alike.
+ *
+ * Life of one operation: the host sets status to PROBE_NONE, fills op and
+ * arg[], and enters the guest.  The probe obeys, writes ret[], sets status to
+ * PROBE_DONE and leaves by one OUT to PROBE_PORT_DONE.  The next KVM_RUN
+ * continues behind that OUT and picks up the next operation.  Every other way
+ * out of the guest says something about KVM, and is handed to the case as is.
+ */
+#ifndef KVM_HIL_PROBE_H
+#define KVM_HIL_PROBE_H
+
+#include <stdint.h>
+
+#define PROBE_PAGE		4096u
+#define PROBE_MAX_BYTES		4096u
+
+/* One byte is written to these; nothing in KVM claims them. */
+#define PROBE_PORT_DONE		0x0d0e
+#define PROBE_PORT_EXCEPTION	0x0d0f
+
+enum probe_op {
+	PROBE_NOP,
+	/* arg: address, size (1, 2, 4, 8)                     ret[0]: value */
+	PROBE_READ,
+	/* arg: address, size, value */
+	PROBE_WRITE,
+	/* arg: address, size, expected, new     ret: value seen, 1 if swapped */
+	PROBE_CMPXCHG,
+	/* arg: address                                  ret[0]: what RAX held */
+	PROBE_EXEC,
+	/* arg: address, bytes, tag: stores probe_pattern() in every word, the
+	 * tag of each page being tag plus the page's number in the range
+	 */
+	PROBE_FILL,
+	/* arg: address, bytes, tag: classifies each page into map[] and counts
+	 * ret: words that are not the pattern, address and value of the first
+	 */
+	PROBE_SURVEY,
+	/* arg: address, bytes, stride: see struct probe_loop */
+	PROBE_READ_LOOP,
+	/* arg: address, bytes, stride, first value          ret[0]: last value */
+	PROBE_WRITE_LOOP,
+	/* arg: MSR                                            ret[0]: value */
+	PROBE_RDMSR,
+	/* arg: MSR, value */
+	PROBE_WRMSR,
+	/* arg: MSR, address: enables kvm-clock at a 4-byte aligned address */
+	PROBE_CLOCK_SETUP,
+	/* arg: address           ret: nanoseconds, TSC, version, scale, flags */
+	PROBE_CLOCK_READ,
+	/* arg: PROBE_VMCALL or PROBE_VMMCALL, number, four parameters; ret: RAX */
+	PROBE_HYPERCALL,
+	/* arg: leaf, subleaf                             ret: EAX EBX ECX EDX */
+	PROBE_CPUID,
+	PROBE_NR_OPS,
+};
+
+enum probe_status {
+	PROBE_NONE,
+	PROBE_DONE,
+	PROBE_EXCEPTION,
+	PROBE_UNKNOWN_OP,
+};
+
+enum {
+	PROBE_VMCALL,
+	PROBE_VMMCALL,
+};
+
+/* What PROBE_SURVEY says of a page; one character each, so that a map prints. */
+#define PROBE_PAGE_OLD		'o'	/* the pattern, in every word */
+#define PROBE_PAGE_ZERO		'z'	/* zero, in every word */
+#define PROBE_PAGE_OTHER	'x'	/* anything else */
+#define PROBE_MAP_PAGES		64
+
+/*
+ * A loop keeps the vCPU in the guest.  The host tells it by @phase what to
+ * expect: values read while @phase was p are counted in seen[p], and in bad[p]
+ * if they are none of allowed[p].  @phase is read before the memory is, so a
+ * value in bad[p] was loaded after the host had moved to phase p.
+ */
+#define PROBE_PHASES		2
+#define PROBE_ALLOWED		2
+
+struct probe_loop {
+	/* Written by the host while the loop runs; a cache line of their own. */
+	volatile uint32_t stop __attribute__((aligned(64)));
+	volatile uint32_t phase;
+	volatile uint64_t allowed[PROBE_PHASES][PROBE_ALLOWED];
+
+	/* Written by the guest.  A write loop publishes a value after storing it. */
+	volatile uint64_t ticks __attribute__((aligned(64)));
+	volatile uint64_t last;
+	volatile uint64_t seen[PROBE_PHASES];
+	volatile uint64_t bad[PROBE_PHASES];
+	volatile uint64_t first_bad_value[PROBE_PHASES];
+	volatile uint64_t first_bad_address[PROBE_PHASES];
+};
+
+struct probe_mailbox {
+	volatile uint64_t self;		/* its own guest address; GS points here */
+	volatile uint32_t op;
+	volatile uint32_t status;
+	volatile uint64_t arg[6];
+	volatile uint64_t ret[6];
+
+	/* Valid when status is PROBE_EXCEPTION. */
+	volatile uint64_t vector;
+	volatile uint64_t error;
+	volatile uint64_t rip;
+	volatile uint64_t cr2;
+
+	volatile uint8_t map[PROBE_MAP_PAGES];
+	struct probe_loop loop;
+} __attribute__((aligned(64)));
+
+/* The image starts with this; the host finds its way by it, not by symbols. */
+struct probe_header {
+	uint32_t entry;		/* offset of the first instruction */
+	uint32_t stubs;		/* offset of the exception stub of vector 0 */
+	uint32_t stub_bytes;	/* distance of one stub to the next */
+	uint32_t nr_stubs;
+};
+
+/*
+ * Word @word of a page filled with @tag.  The first and the last byte of every
+ * word are never zero, so that a page cleared one byte too far, or one byte
+ * too little, at either end does not look intact.
+ */
+static inline uint64_t probe_pattern(uint32_t tag, uint32_t word)
+{
+	return 0xa500000000000000ull | (uint64_t)tag << 24 |
+	       (uint64_t)(word & 0xffff) << 8 | 0x5a;
+}
+
+#endif /* KVM_HIL_PROBE_H */

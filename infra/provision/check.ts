@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// npm run check: types (bootstrap has compiled everything), lint, unit tests, C with -Werror. No root, no network.
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runTestFiles, unitJobs } from '../../harness/test/runner.ts';
+import { $, say } from './shell.ts';
+
+const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
+const root = path.dirname(dist);
+const UNIT_TIMEOUT_MS = 60_000;
+
+process.chdir(root);
+const gates: [name: string, gate: () => Promise<boolean>][] = [
+  ['lint', lint],
+  ['C', compileC],
+  ['unit tests', unitTests],
+];
+for (const [name, gate] of gates) {
+  const started = performance.now();
+  const ok = await gate();
+  say(`${name}: ${ok ? 'ok' : 'FAILED'}, ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (!ok) process.exit(1);
+}
+
+async function lint(): Promise<boolean> {
+  const result = await $`node_modules/.bin/biome check --error-on-warnings .`;
+  if (result.exitCode !== 0) process.stdout.write(result.stdout + result.stderr);
+  return result.exitCode === 0;
+}
+
+async function compileC(): Promise<boolean> {
+  const out = await mkdtemp(path.join(tmpdir(), 'kvm-hil-check-'));
+  try {
+    const result = await $`make -C cases O=${out} -j2`;
+    if (result.exitCode !== 0) process.stdout.write(result.stdout + result.stderr);
+    return result.exitCode === 0;
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}
+
+function unitTests(): Promise<boolean> {
+  const folder = path.join(dist, 'harness', 'test');
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.js') && !name.startsWith('e2e'))
+    .sort()
+    .map((name) => path.join(folder, name));
+  return runTestFiles(files, {
+    jobs: unitJobs(),
+    timeoutMs: UNIT_TIMEOUT_MS,
+    noSkips: process.env['CI'] !== undefined,
+  });
+}
