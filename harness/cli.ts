@@ -1,0 +1,172 @@
+#!/usr/bin/env node
+// SPDX-License-Identifier: GPL-2.0-only
+// argv -> command. The only place that prints errors and sets the exit code.
+import { Command, CommanderError } from 'commander';
+import { version } from './effects/version.ts';
+import { EXIT, HilError } from './errors.ts';
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function cli(finish: (code: number) => void): Command {
+  const program = new Command('kvm-hil')
+    .description(
+      "Does this patch series make KVM's guest memory wrong? Builds, boots, tests, judges; answers in TAP.",
+    )
+    .version(version())
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kvm-hil run --base debian:7.3 --series my-series.mbox      what does my series break?
+  kvm-hil run --base debian:7.3 --case 'gmem/*'              one topic on the base alone
+  kvm-hil report results/runs/<run> --format markdown        the same run, for people
+
+Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something could not be judged, 130 interrupted.`,
+    );
+
+  const base = ['--base <base>', 'kernel source: debian:<version>, e.g. debian:7.3'] as const;
+  const series = ['--series <series>', 'an mbox, a folder of patches, or infra/series/<slug>'] as const;
+  const kconfig = [
+    '--kconfig <name>',
+    'kernel configuration: base, or debug (KASAN, lockdep, ...)',
+    'base',
+  ] as const;
+
+  program
+    .command('run')
+    .description('the main job: build base and series, boot both, run the cases, judge')
+    .requiredOption(...base)
+    .option(...series)
+    .option('--provides <capability>', 'the series promises this capability (repeatable)', collect, [])
+    .option('--host <name>', 'where to run (repeatable; default: qemu)', collect, [])
+    .option('--case <glob>', 'only these cases, e.g. gmem/bind or "gmem/*" (repeatable)', collect, [])
+    .option(
+      '--tag <tag>',
+      'only cases with this tag (repeatable); turns on tags that are off: slow, self',
+      collect,
+      [],
+    )
+    .option('--skip-tag <tag>', 'no cases with this tag (repeatable)', collect, [])
+    .option(...kconfig)
+    .option('--repeat <n>', 'run the cases so often', '1')
+    .option('--seed <n>', 'seed of everything random in the cases (default: a fresh one, recorded)')
+    .option('--format <format>', 'what goes to standard output: tap, markdown, json', 'tap')
+    .option('--output <folder>', 'the run folder (default: a new one below results/runs)')
+    .option('--self-check', 'test the tester on each host even if an earlier run did')
+    .option('--dry-run', 'only say what would be done')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kvm-hil run --base debian:7.3 --series infra/series/gmem-fdinfo
+  kvm-hil run --base debian:7.3 --series patches/ --case 'memslot/*' --format markdown
+  kvm-hil run --base debian:7.3 --kconfig debug --repeat 3`,
+    )
+    .action(async (o) => finish(await (await import('./commands/run.ts')).runCommand(o)));
+
+  program
+    .command('build')
+    .description('build a kernel image and print where it is')
+    .requiredOption(...base)
+    .option(...series)
+    .option(...kconfig)
+    .addHelpText('after', '\nExample:\n  kvm-hil build --base debian:7.3 --series my-series.mbox')
+    .action(async (o) => finish(await (await import('./commands/build.ts')).buildCommand(o)));
+
+  program
+    .command('boot')
+    .description('boot a kernel, then a shell there, or one command')
+    .argument('[command...]', 'run this instead of a shell')
+    .requiredOption(...base)
+    .option(...series)
+    .option(...kconfig)
+    .option('--host <name>', 'where to boot', 'qemu')
+    .option('--parameter <text>', 'one more kernel parameter (repeatable)', collect, [])
+    .addHelpText(
+      'after',
+      `
+Examples:
+  kvm-hil boot --base debian:7.3
+  kvm-hil boot --base debian:7.3 --series my-series.mbox -- kvm-cases gmem/bind`,
+    )
+    .action(async (command, o) => finish(await (await import('./commands/boot.ts')).bootCommand(o, command)));
+
+  program
+    .command('judge')
+    .description('judge a run folder again')
+    .argument('<run>', 'folder of a run')
+    .option(
+      '--contract <folder>',
+      "by these contracts, e.g. cases/ for today's, instead of those that were run",
+    )
+    .option('--format <format>', 'tap, markdown, json', 'tap')
+    .addHelpText('after', '\nExample:\n  kvm-hil judge results/runs/<run> --contract cases/')
+    .action(async (run, o) => finish(await (await import('./commands/judge.ts')).judgeCommand(run, o)));
+
+  program
+    .command('compare')
+    .description('base against series: what differs')
+    .argument('<run>', 'folder of a run')
+    .option('--all', 'also what is the same')
+    .addHelpText('after', '\nExample:\n  kvm-hil compare results/runs/<run>')
+    .action(async (run, o) => finish(await (await import('./commands/compare.ts')).compareCommand(run, o)));
+
+  program
+    .command('report')
+    .description('the result of a run in another format')
+    .argument('<run>', 'folder of a run')
+    .option('--format <format>', 'tap, markdown, json', 'tap')
+    .addHelpText('after', '\nExample:\n  kvm-hil report results/runs/<run> --format markdown >report.md')
+    .action(async (run, o) => finish(await (await import('./commands/report.ts')).reportCommand(run, o)));
+
+  program
+    .command('cases')
+    .description('list the cases')
+    .argument('[glob...]', 'only these')
+    .option('--rules', 'with every rule they check')
+    .addHelpText('after', "\nExample:\n  kvm-hil cases 'gmem/*' --rules")
+    .action(async (globs, o) => finish(await (await import('./commands/cases.ts')).casesCommand(globs, o)));
+
+  const cache = program.command('cache').description('kernel sources, objects and images that are kept');
+  cache
+    .command('list', { isDefault: true })
+    .description('what is kept, the longest unused first')
+    .action(async () => finish(await (await import('./commands/cache.ts')).cacheListCommand()));
+  cache
+    .command('trim')
+    .description('remove the longest unused until the rest fits')
+    .requiredOption('--size <GiB>', 'what may stay')
+    .addHelpText('after', '\nExample:\n  kvm-hil cache trim --size 10')
+    .action(async (o) => finish(await (await import('./commands/cache.ts')).cacheTrimCommand(o)));
+
+  return program;
+}
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    // Help and version were asked for; anything else was printed by commander with a hint.
+    return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+  }
+  if (error instanceof HilError) {
+    process.stderr.write(`kvm-hil: ${error.message}\n`);
+    if (error.detail !== undefined) process.stderr.write(`${error.detail.replace(/^/gm, '    ')}\n`);
+    if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+    return error.exitCode;
+  }
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`kvm-hil: a bug in kvm-hil itself:\n${text}\n`);
+  return EXIT.incomplete;
+}
+
+let exitCode: number = EXIT.ok;
+try {
+  await cli((code) => {
+    exitCode = code;
+  }).parseAsync(process.argv);
+} catch (error) {
+  exitCode = report(error);
+}
+process.exitCode = exitCode;

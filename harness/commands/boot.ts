@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
+import { inCache } from '../effects/dirs.ts';
+import { writeWhole } from '../effects/files.ts';
+import { InterruptedError } from '../errors.ts';
+import { ensureProgram } from '../kernel/programs.ts';
+import { openHosts } from '../run/hosts.ts';
+import { type BuildOptions, buildImages } from './build.ts';
+import { openContext } from './context.ts';
+
+export interface BootOptions extends BuildOptions {
+  host: string;
+  parameter: string[];
+}
+
+const COMMAND_TIMEOUT_MS = 24 * 60 * 60 * 1000;
+
+/** @param command run instead of a shell; its exit status is the command's */
+export async function bootCommand(o: BootOptions, command: readonly string[]): Promise<number> {
+  const context = openContext();
+  try {
+    const { sink, signal } = context;
+    const [built] = await buildImages(o, context);
+    if (built === undefined) throw new Error('nothing was built');
+    const program = await ensureProgram(signal);
+    const [host] = await openHosts([o.host], program.file, o.kconfig === 'debug');
+    if (host === undefined) throw new Error(`${o.host} did not open`);
+    const { how } = await host.traits();
+    sink({ type: 'host.booting', host: host.name, kernel: built.role, boot: 1 });
+    const started = performance.now();
+    // Kept for a look after a boot that failed; the next boot by this command begins it anew.
+    const consoleFile = inCache('logs', 'boot-console.log');
+    await writeWhole(consoleFile, '');
+    const machine = await host.boot({
+      image: built.image,
+      parameters: o.parameter,
+      consoleFile,
+      program,
+      signal,
+    });
+    const ms = performance.now() - started;
+    sink({
+      type: 'host.booted',
+      host: host.name,
+      kernel: built.role,
+      boot: 1,
+      release: machine.release,
+      how,
+      ms,
+    });
+    try {
+      if (command.length > 0) {
+        const done = machine.exec(command.join(' '), {
+          timeoutMs: COMMAND_TIMEOUT_MS,
+          onStdout: (piece) => process.stdout.write(piece),
+        });
+        const stopped = new Promise<never>((_, reject) => {
+          signal.addEventListener('abort', () => reject(new InterruptedError()), { once: true });
+        });
+        const result = await Promise.race([done, stopped]);
+        process.stderr.write(result.stderr);
+        return result.exitCode ?? 3;
+      }
+      context.sink({
+        type: 'note',
+        text: `kvm-cases is ${machine.program}; leave the shell to end the machine`,
+      });
+      await machine.shell(process.stdin, process.stdout);
+      return 0;
+    } finally {
+      await machine.close();
+    }
+  } finally {
+    context.close();
+  }
+}

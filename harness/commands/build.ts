@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// kvm-hil build: kernel images only.
+
+import { inCache } from '../effects/dirs.ts';
+import { writeWhole } from '../effects/files.ts';
+import { readSeries } from '../kernel/series.ts';
+import { parseBase } from '../kernel/source.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { KernelRole } from '../model/result.ts';
+import { openWorkshop } from '../run/workshop.ts';
+import { type Context, openContext } from './context.ts';
+import { kconfigOption } from './options.ts';
+
+export interface BuildOptions {
+  base: string;
+  series?: string;
+  kconfig: string;
+}
+
+/** Prints the path of each image; the base's first. */
+export async function buildCommand(o: BuildOptions): Promise<number> {
+  const context = openContext();
+  try {
+    for (const { role, image } of await buildImages(o, context)) {
+      process.stdout.write(`${role} ${image.release} ${image.vmlinux}\n`);
+    }
+    return 0;
+  } finally {
+    context.close();
+  }
+}
+
+/** Builds what the options name: the base alone, or the series on it. */
+export async function buildImages(
+  o: BuildOptions,
+  context: Context,
+): Promise<{ role: KernelRole; image: KernelImage }[]> {
+  const { sink, signal } = context;
+  const kconfig = kconfigOption(o.kconfig);
+  const base = parseBase(o.base);
+  const series = o.series === undefined ? undefined : await readSeries(o.series);
+  const workshop = openWorkshop({ base, series, kconfig, sink, signal });
+  const images: { role: KernelRole; image: KernelImage }[] = [];
+  const ready = await workshop.base();
+  sink({ type: 'base.ready', ...ready });
+  const build = async (role: KernelRole, commit: string) => {
+    sink({ type: 'kernel.building', kernel: role });
+    const started = performance.now();
+    const logFile = inCache('logs', `build-${role}.log`);
+    await writeWhole(logFile, '');
+    const image = await workshop.image(role, commit, logFile, false);
+    const { release, cached } = image;
+    sink({ type: 'kernel.ready', kernel: role, release, cached, ms: performance.now() - started });
+    images.push({ role, image });
+  };
+  if (series === undefined) await build('base', ready.commit);
+  else {
+    const applied = await workshop.series();
+    sink({ type: 'series.applied', ...applied });
+    await build('series', applied.commit);
+  }
+  return images;
+}

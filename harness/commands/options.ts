@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Options that several commands have, from text to checked values.
+import { randomBytes } from 'node:crypto';
+import { UsageError } from '../errors.ts';
+import { isKconfigName, KCONFIGS, type KconfigName } from '../kernel/configure.ts';
+import { REPORTERS, type Reporter } from '../report/registry.ts';
+
+export function kconfigOption(name: string): KconfigName {
+  if (isKconfigName(name)) return name;
+  throw new UsageError({
+    code: 'unknown-kconfig',
+    message: `--kconfig ${name} is not known`,
+    hint: `one of ${Object.keys(KCONFIGS).join(', ')}`,
+  });
+}
+
+export function formatOption(name: string): Reporter {
+  const reporter = Object.hasOwn(REPORTERS, name) ? REPORTERS[name] : undefined;
+  if (reporter !== undefined) return reporter;
+  throw new UsageError({
+    code: 'unknown-format',
+    message: `--format ${name} is not known`,
+    hint: `one of ${Object.keys(REPORTERS).join(', ')}`,
+  });
+}
+
+/** A 64-bit seed as `0x...`; a fresh one when none is given. */
+export function seedOption(text: string | undefined): string {
+  if (text === undefined) return `0x${randomBytes(8).toString('hex')}`;
+  if (/^(?:0x[0-9a-fA-F]{1,16}|\d{1,19})$/.test(text)) return `0x${BigInt(text).toString(16)}`;
+  throw new UsageError({
+    code: 'bad-seed',
+    message: `--seed ${text} is not a number of 64 bits`,
+    hint: 'e.g. --seed 0x1234',
+  });
+}
+
+export function countOption(name: string, text: string, max: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= max) return value;
+  throw new UsageError({
+    code: 'bad-number',
+    message: `--${name} ${text} is not a whole number from 1 to ${max}`,
+  });
+}

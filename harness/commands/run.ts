@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// kvm-hil run: the main job.
+import path from 'node:path';
+import { realClock } from '../effects/clock.ts';
+import { inPackage } from '../effects/dirs.ts';
+import { exists } from '../effects/files.ts';
+import { matchesGlob } from '../effects/glob.ts';
+import { RunDir } from '../effects/run-dir.ts';
+import { version } from '../effects/version.ts';
+import { UsageError } from '../errors.ts';
+import { readSeries, type Series } from '../kernel/series.ts';
+import { parseBase } from '../kernel/source.ts';
+import type { CaseFiles } from '../model/manifest.ts';
+import { planUnits, selectCases, unitId } from '../model/plan.ts';
+import type { KernelRole } from '../model/result.ts';
+import type { RunRecord } from '../model/run.ts';
+import { keepContracts, readCases } from '../run/cases.ts';
+import { runFlow } from '../run/flow.ts';
+import { checkHostNames, openHosts } from '../run/hosts.ts';
+import { openWorkshop } from '../run/workshop.ts';
+import { openContext } from './context.ts';
+import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
+
+export interface RunOptions {
+  base: string;
+  series?: string;
+  provides: string[];
+  host: string[];
+  case: string[];
+  tag: string[];
+  skipTag: string[];
+  kconfig: string;
+  repeat: string;
+  seed?: string;
+  format: string;
+  output?: string;
+  selfCheck?: boolean;
+  dryRun?: boolean;
+}
+
+const ROUNDS_MAX = 100_000;
+
+/** @returns the exit code */
+export async function runCommand(o: RunOptions): Promise<number> {
+  const reporter = formatOption(o.format);
+  const kconfig = kconfigOption(o.kconfig);
+  const base = parseBase(o.base);
+  const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
+  const hosts = o.host.length === 0 ? ['qemu'] : [...new Set(o.host)];
+  checkHostNames(hosts);
+  const series = o.series === undefined ? undefined : await readSeries(o.series);
+  if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
+  const all = await readCases();
+  const cases = chooseCases(all, o);
+  const kernels: KernelRole[] = series === undefined ? ['base'] : ['base', 'series'];
+  const units = planUnits(cases, kernels, hosts, [null], rounds);
+  const seed = seedOption(o.seed);
+  const command = commandLine(o, seed);
+  if (o.dryRun === true) {
+    process.stdout.write(describePlan(o, series, kernels, hosts, units.map(unitId)));
+    return 0;
+  }
+  const context = openContext();
+  try {
+    const created = realClock.wall();
+    const root = await newRunFolder(o.output, created, series?.slug ?? o.base.replace(/\W+/g, '-'));
+    const run = await RunDir.create(root);
+    context.keepIn(run);
+    const record: RunRecord = {
+      schema: 'kvm-hil/run/1',
+      id: run.id,
+      created: created.toISOString(),
+      tool: { name: 'kvm-hil', version: version() },
+      command,
+      seed,
+      kconfig,
+      base: { spec: o.base, name: null, commit: null },
+      series:
+        series === undefined
+          ? null
+          : {
+              spec: o.series ?? '',
+              slug: series.slug,
+              title: series.title,
+              provides: series.provides,
+              patches: series.patches.map((patch) => patch.subject),
+              commit: null,
+            },
+      hosts,
+      units,
+      program: null,
+    };
+    const { sink, signal } = context;
+    const result = await runFlow({
+      clock: realClock,
+      sink,
+      run,
+      record,
+      workshop: openWorkshop({ base, series, kconfig, sink, signal }),
+      hosts: (program) => openHosts(hosts, program.file, kconfig === 'debug'),
+      cases: all,
+      contracts: (ids) => keepContracts(run, ids),
+      alwaysSelfCheck: o.selfCheck === true,
+      signal,
+    });
+    process.stdout.write(reporter(result));
+    process.stderr.write(`run folder: ${path.relative(process.cwd(), root) || root}\n`);
+    return result.summary.exitCode;
+  } finally {
+    context.close();
+  }
+}
+
+// --- internal ---
+
+function chooseCases(all: readonly CaseFiles[], o: RunOptions): CaseFiles[] {
+  const selection = { cases: o.case, tags: o.tag, skipTags: o.skipTag };
+  const { cases, unmatched } = selectCases(all, selection, matchesGlob);
+  if (unmatched.length > 0) {
+    throw new UsageError({
+      code: 'unknown-case',
+      message: `--case ${unmatched.join(', ')} matches no case`,
+      hint: 'kvm-hil cases lists them',
+    });
+  }
+  if (cases.length > 0) return cases;
+  throw new UsageError({
+    code: 'no-cases',
+    message: 'no case is selected',
+    hint: 'kvm-hil cases lists them with their tags',
+  });
+}
+
+async function newRunFolder(output: string | undefined, created: Date, slug: string): Promise<string> {
+  if (output !== undefined) {
+    if (await exists(output)) {
+      throw new UsageError({
+        code: 'output-exists',
+        message: `--output ${output} is there already`,
+        hint: 'name a new folder',
+      });
+    }
+    return path.resolve(output);
+  }
+  const stamp = created.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
+  const name = `${stamp}-${slug.replace(/[^\w.+-]/g, '_').slice(0, 60)}`;
+  for (let copy = 1; ; copy++) {
+    const folder = inPackage('results', 'runs', copy === 1 ? name : `${name}.${copy}`);
+    if (!(await exists(folder))) return folder;
+  }
+}
+
+function commandLine(o: RunOptions, seed: string): string {
+  const words = ['kvm-hil', 'run', '--base', o.base];
+  const add = (name: string, values: readonly string[]) => {
+    for (const value of values) words.push(`--${name}`, value);
+  };
+  if (o.series !== undefined) add('series', [o.series]);
+  add('provides', o.provides);
+  add('host', o.host);
+  add('case', o.case);
+  add('tag', o.tag);
+  add('skip-tag', o.skipTag);
+  if (o.kconfig !== 'base') add('kconfig', [o.kconfig]);
+  if (o.repeat !== '1') add('repeat', [o.repeat]);
+  add('seed', [seed]);
+  return words
+    .map((word) => (/^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
+    .join(' ');
+}
+
+function describePlan(
+  o: RunOptions,
+  series: Series | undefined,
+  kernels: readonly KernelRole[],
+  hosts: readonly string[],
+  units: readonly string[],
+): string {
+  const lines = [
+    `base    ${o.base}`,
+    `series  ${series === undefined ? 'none' : `${series.title}, ${series.patches.length} patches`}`,
+    ...(series?.patches ?? []).map((patch) => `        ${patch.index}. ${patch.subject}`),
+    ...(series === undefined || series.provides.length === 0
+      ? []
+      : [`        promises ${series.provides.join(', ')}`]),
+    `kconfig ${o.kconfig}`,
+    `kernels ${kernels.join(', ')}`,
+    `hosts   ${hosts.join(', ')}`,
+    `would run ${units.length} cases:`,
+    ...units.map((unit) => `  ${unit}`),
+  ];
+  return `${lines.join('\n')}\n`;
+}

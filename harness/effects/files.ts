@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Files as whole values: written completely or not at all, and hashed.
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { InfraError, messageOf } from '../errors.ts';
+
+/**
+ * Replaces `file` in one step: a reader sees the old content or the new one, also when the runner is killed.
+ * @throws InfraError `write-failed`, naming the file (no space, no permission).
+ */
+export async function writeWhole(file: string, content: string | Buffer, mode = 0o644): Promise<void> {
+  const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    const handle = await open(temporary, 'w', mode);
+    try {
+      await handle.writeFile(content);
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (cause) {
+    await rm(temporary, { force: true }).catch(() => {});
+    throw new InfraError({
+      code: 'write-failed',
+      message: `cannot write ${file}: ${messageOf(cause)}`,
+      hint: 'free some space or choose another folder (XDG_CACHE_HOME for the cache)',
+      cause,
+    });
+  }
+}
+
+/** The file's text, or undefined when there is none. */
+export async function readIfThere(file: string): Promise<string | undefined> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+export async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** SHA-256 over the parts, each preceded by its length so that different lists never collide; hex. */
+export function hashOf(...parts: (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${Buffer.byteLength(part)}:`).update(part);
+  return hash.digest('hex');
+}
+
+/** SHA-256 of a file's content, hex, read in pieces. */
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// SSH: the one door to ssh2. One connection, many channels; the host key is pinned.
+import ssh2 from 'ssh2';
+import { InfraError, messageOf } from '../errors.ts';
+
+export interface SshTarget {
+  host: string;
+  port: number;
+  username: string;
+  /** Private key in OpenSSH or PEM form. */
+  privateKey: string;
+  /** The host's public key as a wire blob; any other key ends the connection. */
+  hostKey: Buffer;
+}
+
+export interface RemoteResult {
+  command: string;
+  exitCode: number | null;
+  signal: string | null;
+  stdout: string;
+  stderr: string;
+  /** The deadline passed; the channel was closed, the remote process may go on. */
+  timedOut: boolean;
+  /** The connection broke before the command ended. */
+  lost: boolean;
+  /** More was printed than is kept. */
+  truncated: boolean;
+  durationMs: number;
+}
+
+export interface RemoteOptions {
+  timeoutMs: number;
+  input?: Buffer;
+  /** Pieces of standard output as they come, also those over `keepBytes`. */
+  onStdout?: (piece: Buffer) => void;
+  /** Bytes kept of each stream; by default 1 MiB. */
+  keepBytes?: number;
+  /** Resolves when the caller wants no more: the channel is closed then. */
+  until?: Promise<unknown>;
+}
+
+export interface SshLink {
+  exec(command: string, o: RemoteOptions): Promise<RemoteResult>;
+  /** An interactive shell on a terminal; resolves when it ends. */
+  shell(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Promise<void>;
+  /** Resolves with the reason when the connection is gone. */
+  readonly closed: Promise<string>;
+  close(): void;
+}
+
+const KEEP_BYTES = 1024 * 1024;
+const KEY_TRIES = 20;
+
+/** A key pair, for a user or a host: private key in OpenSSH form, public key as a line for authorized_keys. */
+export function newSshKey(): { privateKey: string; publicLine: string } {
+  // ssh2 1.17 cuts leading zero bytes off a public key, one in 256, and then cannot read what it wrote.
+  for (let tries = 0; tries < KEY_TRIES; tries++) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    const sound = !(ssh2.utils.parseKey(pair.private) instanceof Error);
+    if (sound) return { privateKey: pair.private, publicLine: pair.public };
+  }
+  throw new InfraError({ code: 'ssh-failed', message: `no usable SSH key in ${KEY_TRIES} tries` });
+}
+
+/**
+ * Connects once.
+ * @throws InfraError `ssh-failed`; the caller decides whether to try again
+ */
+export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> {
+  const client = new ssh2.Client();
+  return new Promise((resolve, reject) => {
+    let why = 'closed by the host';
+    const closed = new Promise<string>((done) => {
+      client.once('close', () => done(why));
+    });
+    const failed = (error: Error) => {
+      why = error.message;
+      client.end();
+      reject(
+        new InfraError({
+          code: 'ssh-failed',
+          message: `ssh to ${target.host}:${target.port} failed: ${error.message}`,
+          cause: error,
+        }),
+      );
+    };
+    client.once('ready', () => {
+      client.setNoDelay(true);
+      client.off('error', failed);
+      client.on('error', (error) => {
+        why = error.message;
+      });
+      resolve(newLink(client, closed));
+    });
+    client.once('error', failed);
+    // A second error of a connection that failed is no news; without a listener it would end the process.
+    client.on('error', () => {});
+    void closed.then(() => failed(new Error('the host closed the connection')));
+    const config: ssh2.ConnectConfig = {
+      host: target.host,
+      port: target.port,
+      username: target.username,
+      privateKey: target.privateKey,
+      readyTimeout: timeoutMs,
+      keepaliveInterval: 0,
+      hostVerifier: (key: Buffer) => key.equals(target.hostKey),
+      algorithms: {
+        // What dropbear and OpenSSH both have; the cipher is the one that is cheap without AES instructions.
+        kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org'],
+        serverHostKey: ['ssh-ed25519'],
+        cipher: ['chacha20-poly1305@openssh.com', 'aes128-ctr', 'aes256-ctr'],
+        compress: ['none'],
+      },
+    };
+    try {
+      client.connect(config);
+    } catch (error) {
+      // A private key that is none, for example.
+      failed(error as Error);
+    }
+  });
+}
+
+// --- internal ---
+
+function newLink(client: ssh2.Client, closed: Promise<string>): SshLink {
+  return {
+    closed,
+    close: () => {
+      client.end();
+      client.destroy();
+    },
+    exec: (command, o) => execOn(client, closed, command, o),
+    shell: (input, output) => shellOn(client, closed, input, output),
+  };
+}
+
+function execOn(
+  client: ssh2.Client,
+  closed: Promise<string>,
+  command: string,
+  o: RemoteOptions,
+): Promise<RemoteResult> {
+  const started = performance.now();
+  const keep = o.keepBytes ?? KEEP_BYTES;
+  const stdout = new Kept(keep);
+  const stderr = new Kept(keep);
+  return new Promise((resolve) => {
+    let exitCode: number | null = null;
+    let signal: string | null = null;
+    let channel: ssh2.ClientChannel | undefined;
+    let settled = false;
+    const settle = (state: { timedOut?: boolean; lost?: boolean }) => {
+      if (settled) return;
+      settled = true;
+      clearTimeout(timer);
+      if (state.timedOut === true || state.lost === true) channel?.close();
+      resolve({
+        command,
+        exitCode,
+        signal,
+        stdout: stdout.text(),
+        stderr: stderr.text(),
+        timedOut: state.timedOut ?? false,
+        lost: state.lost ?? false,
+        truncated: stdout.truncated || stderr.truncated,
+        durationMs: performance.now() - started,
+      });
+    };
+    const timer = setTimeout(() => settle({ timedOut: true }), o.timeoutMs);
+    void closed.then(() => settle({ lost: true }));
+    void o.until?.then(() => {
+      channel?.close();
+      settle({});
+    });
+    const onOpen = (error: Error | undefined, opened: ssh2.ClientChannel) => {
+      if (error !== undefined) {
+        stderr.add(Buffer.from(messageOf(error)));
+        return settle({ lost: true });
+      }
+      channel = opened;
+      opened.on('data', (piece: Buffer) => {
+        stdout.add(piece);
+        if (!settled) o.onStdout?.(piece);
+      });
+      opened.stderr.on('data', (piece: Buffer) => stderr.add(piece));
+      opened.on('exit', (code: number | null, name?: string) => {
+        exitCode = code;
+        signal = name ?? null;
+      });
+      opened.on('close', () => settle({ lost: exitCode === null && signal === null }));
+      opened.on('error', () => {});
+      opened.end(o.input);
+    };
+    try {
+      client.exec(command, onOpen);
+    } catch {
+      // Throws when the connection is gone already.
+      settle({ lost: true });
+    }
+  });
+}
+
+function shellOn(
+  client: ssh2.Client,
+  closed: Promise<string>,
+  input: NodeJS.ReadStream,
+  output: NodeJS.WriteStream,
+): Promise<void> {
+  const size = () => ({ rows: output.rows ?? 24, cols: output.columns ?? 80, height: 0, width: 0 });
+  return new Promise((resolve, reject) => {
+    client.shell({ term: process.env['TERM'] ?? 'vt100', ...size() }, (error, channel) => {
+      if (error !== undefined) {
+        return reject(
+          new InfraError({ code: 'ssh-failed', message: `no shell: ${error.message}`, cause: error }),
+        );
+      }
+      const resize = () => channel.setWindow(size().rows, size().cols, 0, 0);
+      const done = () => {
+        output.off('resize', resize);
+        input.unpipe(channel);
+        if (input.isTTY) input.setRawMode(false);
+        input.pause();
+        resolve();
+      };
+      output.on('resize', resize);
+      if (input.isTTY) input.setRawMode(true);
+      input.pipe(channel);
+      channel.pipe(output, { end: false });
+      channel.once('close', done);
+      void closed.then(done);
+    });
+  });
+}
+
+class Kept {
+  truncated = false;
+  private readonly pieces: Buffer[] = [];
+  private left: number;
+
+  constructor(bytes: number) {
+    this.left = bytes;
+  }
+
+  add(piece: Buffer): void {
+    if (piece.length > this.left) this.truncated = true;
+    if (this.left > 0) this.pieces.push(piece.subarray(0, this.left));
+    this.left = Math.max(0, this.left - piece.length);
+  }
+
+  text(): string {
+    return Buffer.concat(this.pieces).toString('utf8');
+  }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Temporary folders below the cache. Their names tell whose they are, so that what a killed run left is swept by the next.
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { inCache } from './dirs.ts';
+
+let swept: Promise<void> | undefined;
+
+/** Runs `body` with a folder that is gone afterwards, however `body` ends. */
+export async function withTemporaryFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
+  swept ??= sweep();
+  await swept;
+  await mkdir(inCache('tmp'), { recursive: true });
+  const folder = await mkdtemp(path.join(inCache('tmp'), `${process.pid}.`));
+  try {
+    return await body(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+// --- internal ---
+
+async function sweep(): Promise<void> {
+  await mkdir(inCache('tmp'), { recursive: true });
+  for (const name of await readdir(inCache('tmp'))) {
+    if (!isAlive(Number(name.split('.', 1)[0])))
+      await rm(inCache('tmp', name), { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

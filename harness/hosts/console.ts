@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a machine prints on its console: kept in a file, bounded, and searchable while it comes.
+import { createWriteStream, type WriteStream } from 'node:fs';
+import type { Console } from './host.ts';
+
+/** A machine that floods its console fills no disk. */
+const FILE_BYTES_MAX = 16 * 1024 * 1024;
+const MEMORY_CHARS_MAX = 512 * 1024;
+const LINE_CHARS_MAX = 8 * 1024;
+
+export class ConsoleLog implements Console {
+  private readonly file: WriteStream;
+  private fileLeft = FILE_BYTES_MAX;
+  private recent = '';
+  private seen = 0;
+  private line = '';
+  private readonly listeners = new Set<(line: string) => void>();
+
+  constructor(file: string) {
+    this.file = createWriteStream(file, { flags: 'a' });
+    // The console is evidence, not a step that may fail the run; what could not be written is missing there only.
+    this.file.on('error', () => {});
+  }
+
+  add(piece: Buffer): void {
+    const text = piece.toString('latin1');
+    if (this.fileLeft > 0) {
+      this.file.write(piece.subarray(0, this.fileLeft));
+      this.fileLeft -= piece.length;
+      if (this.fileLeft <= 0) this.file.write('\n[console cut here: it is over its bound]\n');
+    }
+    this.seen += text.length;
+    this.recent = (this.recent + text).slice(-MEMORY_CHARS_MAX);
+    const lines = (this.line + text).split('\n');
+    this.line = (lines.pop() ?? '').slice(-LINE_CHARS_MAX);
+    for (const line of lines) for (const listener of this.listeners) listener(line.replace(/\r$/, ''));
+  }
+
+  position(): number {
+    return this.seen;
+  }
+
+  since(position: number): string {
+    const wanted = this.seen - position;
+    return wanted <= 0 ? '' : this.recent.slice(-wanted);
+  }
+
+  /** Resolves with the first line that matches. Never rejects, never gives up: the caller races it. */
+  nextLine(pattern: RegExp): Promise<string> {
+    return new Promise((resolve) => {
+      const listener = (line: string) => {
+        if (!pattern.test(line)) return;
+        this.listeners.delete(listener);
+        resolve(line);
+      };
+      this.listeners.add(listener);
+    });
+  }
+
+  close(): Promise<void> {
+    this.listeners.clear();
+    return new Promise((resolve) => {
+      this.file.end(() => resolve());
+    });
+  }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A host: a machine that kernels under test run on. Drivers implement Host; the flow knows nothing else.
+import type { RemoteOptions, RemoteResult } from '../effects/ssh.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { Death } from '../model/verdict.ts';
+
+export interface HostTraits {
+  /** Not real hardware: timings and absent races prove little. */
+  emulated: boolean;
+  /** What a case's timeout is multiplied by here. */
+  timeScale: number;
+  /** How it runs, in words for the user: accelerator, machine. */
+  how: string[];
+}
+
+export interface BootRequest {
+  image: KernelImage;
+  /** More kernel parameters. */
+  parameters: string[];
+  /** Everything that the machine prints on its console goes to this file. */
+  consoleFile: string;
+  /** The case program; its place on the host is Machine.program. */
+  program: { file: string; hash: string };
+  signal: AbortSignal;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly driver: string;
+  /** There is one of it: two runs cannot use it at the same time. */
+  readonly exclusive: boolean;
+  /** Settled before the first boot. @throws InfraError when this machine cannot run such a host at all */
+  traits(): Promise<HostTraits>;
+  /**
+   * Boots the image and returns when commands can be run.
+   * @throws KernelError when the kernel is at fault (panic, hang, no network); InfraError when the host is.
+   *   Nothing of the boot is left behind then.
+   */
+  boot(request: BootRequest): Promise<Machine>;
+}
+
+/** A booted host. */
+export interface Machine {
+  /** `uname -r`, proven to be the image's. */
+  readonly release: string;
+  /** Path of kvm-cases on the machine. */
+  readonly program: string;
+  readonly console: Console;
+  /** Resolves when the machine is gone on its own: it exited, panicked, or the link broke. */
+  readonly died: Promise<Death>;
+  exec(command: string, o: RemoteOptions): Promise<RemoteResult>;
+  /** An interactive shell; resolves when the user leaves it. */
+  shell(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Promise<void>;
+  /** Asks a silent machine to say on its console where it stands (NMI, sysrq). Best effort. */
+  provoke(): Promise<void>;
+  /** Ends the machine and everything that belongs to it. Never throws, may be called twice. */
+  close(): Promise<void>;
+}
+
+export interface Console {
+  /** Bytes seen so far. */
+  position(): number;
+  /** Text since a position; what is too old to be kept is left out. */
+  since(position: number): string;
+}

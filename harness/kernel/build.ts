@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Source commit plus configuration -> KernelImage. The image is cached by the content of all that goes into it; the
+// object folder stays warm per base and configuration.
+import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { inCache } from '../effects/dirs.ts';
+import { exec, howItEnded, lastLines, run } from '../effects/exec.ts';
+import { exists, hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { git, gitOut } from '../effects/git.ts';
+import { withLock } from '../effects/lock.ts';
+import { parseJson } from '../effects/run-dir.ts';
+import { checkDocument } from '../effects/schema.ts';
+import { InfraError, KernelError } from '../errors.ts';
+import { buildErrorText, firstBuildError } from '../model/build-log.ts';
+import type { EventSink } from '../model/events.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { KernelRole } from '../model/result.ts';
+import { touchCache } from './cache.ts';
+import { configure, type KconfigName, readFragments } from './configure.ts';
+import { makeArguments, makeEnvironment, RECIPE } from './make.ts';
+import { type Base, baseLock, waiting } from './source.ts';
+import { checkOut, treeOf } from './tree.ts';
+
+export interface BuildRequest {
+  base: Base;
+  commit: string;
+  kconfig: KconfigName;
+  role: KernelRole;
+  /** What make prints goes here; also when the build fails. */
+  logFile: string;
+  /** Leave the processors to a host that runs at the same time. */
+  nice?: boolean;
+}
+
+const BUILD_TIMEOUT_MS = 2 * 60 * 60 * 1000;
+
+/** What an image folder says of itself: results/schema/image.schema.json. */
+interface ImageRecord {
+  hash: string;
+  release: string;
+  commit: string;
+  compiler: string;
+  unknownSymbols: string[];
+}
+
+/**
+ * The image of a commit: from the cache, or built.
+ * @throws KernelError `build-failed` with the first error and the patch that touched that line, or `kconfig-lost`
+ */
+export async function ensureImage(
+  request: BuildRequest,
+  sink: EventSink,
+  signal?: AbortSignal,
+): Promise<KernelImage> {
+  const { base, commit } = request;
+  const tree = treeOf(base);
+  const compiler = await compilerVersion();
+  const fragments = await readFragments(request.kconfig);
+  const source = await gitOut(tree, ['rev-parse', `${commit}^{tree}`]);
+  const hash = hashOf('image', RECIPE, source, compiler, ...fragments);
+  const folder = inCache('images', hash.slice(0, 20));
+  const cached = await openImage(folder, hash, true);
+  if (cached !== undefined) {
+    await copyFile(path.join(folder, 'build.log'), request.logFile);
+    await touchCache(folder);
+    return cached;
+  }
+  return withLock(baseLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
+    // Somebody else may have built it while we waited.
+    const now = await openImage(folder, hash, true);
+    if (now !== undefined) return now;
+    return build(request, fragments, { folder, hash, compiler }, sink, signal);
+  });
+}
+
+/** The object folder of a base and configuration. */
+export function objectsOf(base: Base, kconfig: KconfigName): string {
+  return path.join(base.folder, 'objects', kconfig);
+}
+
+// --- internal ---
+
+interface Target {
+  folder: string;
+  hash: string;
+  compiler: string;
+}
+
+async function build(
+  request: BuildRequest,
+  fragments: readonly string[],
+  target: Target,
+  sink: EventSink,
+  signal?: AbortSignal,
+): Promise<KernelImage> {
+  const { base, commit } = request;
+  const tree = treeOf(base);
+  const objects = objectsOf(base, request.kconfig);
+  await mkdir(objects, { recursive: true });
+  await checkOut(base, commit, signal);
+  const { config, unknown } = await configure(tree, objects, fragments, target.compiler, signal);
+  const localversion = `-kvmhil-${target.hash.slice(0, 10)}`;
+  const stamp = path.join(objects, '.kvm-hil-building');
+  await dropTornObjects(objects, stamp);
+  await writeWhole(stamp, '');
+  const counter = await stepCounter(objects, request.role, sink);
+  const args = [...makeArguments(tree, objects), `LOCALVERSION=${localversion}`, 'vmlinux'];
+  const made = await exec('make', args, {
+    env: makeEnvironment(base.folder),
+    timeoutMs: BUILD_TIMEOUT_MS,
+    signal,
+    nice: request.nice === true,
+    logFile: request.logFile,
+    onLine: counter.line,
+    missingHint: 'apt-get install make gcc flex bison bc libelf-dev',
+  });
+  if (made.timedOut || made.signal !== null) {
+    throw new InfraError({
+      code: 'build-stopped',
+      message: howItEnded(made),
+      hint: `see ${request.logFile}`,
+    });
+  }
+  await rm(stamp, { force: true });
+  if (made.failed) throw await explainFailure(request, tree, `${made.stdout}\n${made.stderr}`);
+  await counter.save();
+
+  const release = (await readFile(path.join(objects, 'include', 'config', 'kernel.release'), 'utf8')).trim();
+  const record: ImageRecord = {
+    hash: target.hash,
+    release,
+    commit,
+    compiler: target.compiler,
+    unknownSymbols: unknown,
+  };
+  await storeImage(target.folder, record, objects, config, request.logFile);
+  const image = await openImage(target.folder, target.hash, false);
+  if (image === undefined) throw new InfraError({ code: 'image-lost', message: `${target.folder} vanished` });
+  return image;
+}
+
+async function storeImage(
+  folder: string,
+  record: ImageRecord,
+  objects: string,
+  config: string,
+  logFile: string,
+): Promise<void> {
+  const fresh = `${folder}.${process.pid}.new`;
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { recursive: true });
+  await copyFile(path.join(objects, 'vmlinux'), path.join(fresh, 'vmlinux'));
+  await writeWhole(path.join(fresh, 'config'), config);
+  await copyFile(logFile, path.join(fresh, 'build.log'));
+  checkDocument('image', record, 'image.json');
+  await writeWhole(path.join(fresh, 'image.json'), `${JSON.stringify(record, null, 2)}\n`);
+  await rm(folder, { recursive: true, force: true });
+  await rename(fresh, folder);
+}
+
+async function openImage(folder: string, hash: string, cached: boolean): Promise<KernelImage | undefined> {
+  const file = path.join(folder, 'image.json');
+  const text = await readIfThere(file);
+  if (text === undefined) return undefined;
+  const record = checkDocument<ImageRecord>('image', parseJson(text, file), file);
+  if (record.hash !== hash) return undefined;
+  const vmlinux = path.join(folder, 'vmlinux');
+  if (!(await exists(vmlinux))) return undefined;
+  return {
+    hash,
+    release: record.release,
+    vmlinux,
+    config: await readFile(path.join(folder, 'config'), 'utf8'),
+    commit: record.commit,
+    compiler: record.compiler,
+    unknownSymbols: record.unknownSymbols,
+    cached,
+  };
+}
+
+async function compilerVersion(): Promise<string> {
+  const missingHint = 'apt-get install gcc binutils';
+  const gcc = await run('gcc', ['--version'], { missingHint });
+  const ld = await run('ld', ['--version'], { missingHint });
+  return [gcc, ld].map((result) => result.stdout.split('\n', 1)[0]).join(', ');
+}
+
+// A build that was killed may leave an object that make would take for whole: all that is newer than its start goes.
+async function dropTornObjects(objects: string, stamp: string): Promise<void> {
+  if (!(await exists(stamp))) return;
+  const torn = [
+    '-name',
+    '*.o',
+    '-o',
+    '-name',
+    '*.a',
+    '-o',
+    '-name',
+    '.*.cmd',
+    '-o',
+    '-name',
+    'vmlinux*',
+    '-o',
+    '-name',
+    '*.tmp',
+  ];
+  await run('find', [objects, '-type', 'f', '-newer', stamp, '(', ...torn, ')', '-delete']);
+}
+
+async function explainFailure(request: BuildRequest, tree: string, log: string): Promise<KernelError> {
+  const error = firstBuildError(log, tree);
+  if (error === undefined) {
+    return new KernelError({
+      code: 'build-failed',
+      message: 'the kernel does not build',
+      detail: lastLines(log, 15),
+      hint: `the whole output is in ${request.logFile}`,
+    });
+  }
+  const blame =
+    error.file === undefined ? undefined : await patchOfLine(request, tree, error.file, error.line ?? 0);
+  return new KernelError({
+    code: 'build-failed',
+    message: `the kernel does not build: ${buildErrorText(error)}`,
+    ...(blame === undefined ? {} : { detail: blame }),
+    hint: `the whole output is in ${request.logFile}`,
+  });
+}
+
+async function patchOfLine(
+  request: BuildRequest,
+  tree: string,
+  file: string,
+  line: number,
+): Promise<string | undefined> {
+  const { base, commit } = request;
+  if (commit === base.commit) return undefined;
+  const range = `${base.commit}..${commit}`;
+  const blame = await git(tree, ['blame', '--porcelain', `-L${line},${line}`, range, '--', file]);
+  const boundary = /^boundary$/m.test(blame.stdout);
+  const subject = /^summary (.*)$/m.exec(blame.stdout)?.[1];
+  if (!blame.failed && !boundary && subject !== undefined)
+    return `the line was last touched by the patch "${subject}"`;
+  const touching = await git(tree, ['log', '--reverse', '--format=%s', range, '--', file]);
+  const subjects = touching.stdout.split('\n').filter((one) => one !== '');
+  if (subjects.length > 0) return `the file is touched by ${subjects.map((one) => `"${one}"`).join(', ')}`;
+  return `no patch of the series touches ${file}; what it uses was changed elsewhere`;
+}
+
+interface StepCounter {
+  line(line: string): void;
+  save(): Promise<void>;
+}
+
+// make does not know how much it has to do; the last build of the same folder does, roughly.
+async function stepCounter(objects: string, role: KernelRole, sink: EventSink): Promise<StepCounter> {
+  const file = path.join(objects, '.kvm-hil-steps');
+  const cold = (await readdir(objects)).every((name) => name !== 'vmlinux');
+  const before = cold ? Number((await readIfThere(file)) ?? '1400') : Number.NaN;
+  const total = Number.isFinite(before) ? before : null;
+  let done = 0;
+  return {
+    line(line) {
+      const step = /^ {2}(\w+) +(.*)$/.exec(line);
+      if (step === null) return;
+      done++;
+      sink({ type: 'progress', step: `building the ${role} kernel`, done, total, detail: step[2] ?? '' });
+    },
+    async save() {
+      if (cold) await writeWhole(file, String(done));
+    },
+  };
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The .config of a build: the kernel's own tiny configuration with our fragments on top, and proof that each symbol
+// that a fragment asks for is really set.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { inPackage } from '../effects/dirs.ts';
+import { exec, howItEnded, lastLines } from '../effects/exec.ts';
+import { hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { git, gitOut } from '../effects/git.ts';
+import { InfraError, KernelError } from '../errors.ts';
+import { checkKconfig, mergeFragments, parseKconfig } from '../model/kconfig.ts';
+import { makeArguments } from './make.ts';
+
+/** What --kconfig names: fragments of infra/kconfig, in order. */
+export const KCONFIGS = { base: ['base', 'kvm'], debug: ['base', 'kvm', 'debug'] } as const;
+export type KconfigName = keyof typeof KCONFIGS;
+
+export function isKconfigName(name: string): name is KconfigName {
+  return Object.hasOwn(KCONFIGS, name);
+}
+
+/** The fragments' texts, in order. */
+export function readFragments(name: KconfigName): Promise<string[]> {
+  return Promise.all(
+    KCONFIGS[name].map((fragment) => readFile(inPackage('infra', 'kconfig', `${fragment}.config`), 'utf8')),
+  );
+}
+
+export interface Configured {
+  /** The final .config. */
+  config: string;
+  /** Symbols that were asked for and that this tree does not know. */
+  unknown: string[];
+}
+
+const STAMP = '.kvm-hil-config';
+const CONFIG_TIMEOUT_MS = 5 * 60 * 1000;
+/** What `make tinyconfig` merges, in this order (scripts/kconfig/Makefile, scripts/kconfig/configs). */
+const TINY = [
+  'kernel/configs/tiny-base.config',
+  'kernel/configs/tiny.config',
+  'arch/x86/configs/tiny.config',
+];
+
+/**
+ * Configures `objects` for the tree's checked-out commit. Costs nothing when neither the fragments nor any Kconfig
+ * file changed since the last time.
+ * @param compiler symbols depend on what it can do
+ * @throws KernelError `config-failed`, or `kconfig-lost` when a symbol that the tree knows did not survive
+ */
+export async function configure(
+  tree: string,
+  objects: string,
+  fragments: readonly string[],
+  compiler: string,
+  signal?: AbortSignal,
+): Promise<Configured> {
+  const key = hashOf(await kconfigState(tree), compiler, ...fragments);
+  const stampFile = path.join(objects, STAMP);
+  const before = await readIfThere(stampFile);
+  const current = await readIfThere(path.join(objects, '.config'));
+  if (before !== undefined && current !== undefined) {
+    const stamp = JSON.parse(before) as { key: string; config: string; unknown: string[] };
+    if (stamp.key === key && stamp.config === hashOf(current))
+      return { config: current, unknown: stamp.unknown };
+  }
+  const tiny = await Promise.all(TINY.map((file) => readIfThere(path.join(tree, file))));
+  // tinyconfig is allnoconfig plus the tiny fragments; asking for all of it in one go also turns off what becomes
+  // visible only through our own symbols and would be `default y`.
+  const wanted = path.join(objects, 'wanted.config');
+  await writeWhole(wanted, mergeFragments([...tiny.map((text) => text ?? ''), ...fragments]));
+  const args = [...makeArguments(tree, objects), `KCONFIG_ALLCONFIG=${wanted}`, 'allnoconfig'];
+  const made = await exec('make', args, { timeoutMs: CONFIG_TIMEOUT_MS, signal });
+  if (made.timedOut || made.signal !== null) {
+    throw new InfraError({
+      code: 'config-stopped',
+      message: `${howItEnded(made)} while configuring the kernel`,
+    });
+  }
+  if (made.failed) {
+    throw new KernelError({
+      code: 'config-failed',
+      message: 'the kernel does not configure',
+      detail: lastLines(made.stderr.trim() === '' ? made.stdout : made.stderr, 15),
+      hint: 'a Kconfig file or a Makefile of the tree is broken',
+    });
+  }
+  const config = await readFile(path.join(objects, '.config'), 'utf8');
+  const known = await definedSymbols(tree);
+  const check = checkKconfig(parseKconfig(mergeFragments(fragments)), parseKconfig(config), (name) =>
+    known.has(name),
+  );
+  if (check.lost.length > 0) {
+    throw new KernelError({
+      code: 'kconfig-lost',
+      message: `${check.lost.length} Kconfig symbols did not survive: ${check.lost.map((one) => one.symbol).join(', ')}`,
+      detail: check.lost
+        .map((one) => `CONFIG_${one.symbol}: asked for ${one.asked}, got ${one.got}`)
+        .join('\n'),
+      hint: 'a dependency is not met: see the symbol in `make menuconfig`, then extend infra/kconfig',
+    });
+  }
+  await writeWhole(stampFile, JSON.stringify({ key, config: hashOf(config), unknown: check.unknown }));
+  return { config, unknown: check.unknown };
+}
+
+// --- internal ---
+
+// Names and blob ids of all Kconfig files: changes exactly when the meaning of a fragment can change.
+async function kconfigState(tree: string): Promise<string> {
+  const files = await gitOut(tree, [
+    'ls-files',
+    '--stage',
+    '--',
+    '*Kconfig*',
+    'scripts/kconfig',
+    'scripts/*.include',
+    'kernel/configs',
+    'arch/x86/configs',
+  ]);
+  return hashOf(files);
+}
+
+async function definedSymbols(tree: string): Promise<Set<string>> {
+  const found = await git(tree, [
+    'grep',
+    '-hoE',
+    '^[[:space:]]*(menu)?config[[:space:]]+[A-Za-z0-9_]+',
+    '--',
+    '*Kconfig*',
+  ]);
+  return new Set(found.stdout.split('\n').map((line) => line.trim().split(/\s+/)[1] ?? ''));
+}

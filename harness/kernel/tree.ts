@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The base with a series on it. Patches are applied by `git am` in a throw-away sparse work tree, so a conflict never
+// leaves anything half-applied; the tree that is built from then moves from commit to commit and touches only the
+// files that differ, which keeps incremental builds short.
+import { mkdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { exists, readIfThere, writeWhole } from '../effects/files.ts';
+import { git, gitOut } from '../effects/git.ts';
+import { withLock } from '../effects/lock.ts';
+import { KernelError } from '../errors.ts';
+import type { EventSink } from '../model/events.ts';
+import { type Hunk, likelyPlace, type Patch, readHunks } from '../model/series.ts';
+import type { Series } from './series.ts';
+import { type Base, baseLock, waiting } from './source.ts';
+
+/**
+ * Applies the series to the base, with `git am -3` semantics.
+ * @returns the commit of the last patch: the same for the same base and patches, on every machine
+ * @throws KernelError `conflict`, naming patch, file and hunk and showing what stands there now
+ */
+export function applySeries(
+  base: Base,
+  series: Series,
+  sink: EventSink,
+  signal?: AbortSignal,
+): Promise<string> {
+  return withLock(baseLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
+    const tree = treeOf(base);
+    const work = path.join(base.folder, 'apply');
+    const mails = path.join(base.folder, 'apply-mails');
+    await dropWorkTree(tree, work, mails);
+    try {
+      await gitOut(tree, ['worktree', 'add', '--quiet', '--detach', '--no-checkout', work, base.commit]);
+      // Nothing is checked out but what `git am` itself touches.
+      await gitOut(work, ['sparse-checkout', 'set', '--no-cone', '/.nothing']);
+      await gitOut(work, ['checkout', '--quiet']);
+      await mkdir(mails);
+      const files: string[] = [];
+      for (const patch of series.patches) {
+        const file = path.join(mails, `${String(patch.index).padStart(4, '0')}.patch`);
+        await writeWhole(file, Buffer.from(dated(patch.mail), 'latin1'));
+        files.push(file);
+      }
+      const am = await git(
+        work,
+        ['am', '--3way', '--committer-date-is-author-date', '--no-gpg-sign', ...files],
+        {
+          signal,
+        },
+      );
+      if (am.failed) throw await describeConflict(work, series.patches, `${am.stdout}\n${am.stderr}`);
+      const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
+      const commits = listed === '' ? [] : listed.split('\n');
+      const commit = commits[0] ?? base.commit;
+      // `git am -3` passes over a patch that changes nothing.
+      const there = series.patches.length - commits.length;
+      if (there > 0)
+        sink({ type: 'note', text: `series: ${there} of its patches are in ${base.name} already` });
+      // A ref keeps the commit from ever being pruned while an image names it.
+      await gitOut(tree, ['update-ref', `refs/kvm-hil/${commit}`, commit]);
+      return commit;
+    } finally {
+      await dropWorkTree(tree, work, mails);
+    }
+  });
+}
+
+/** The work tree that kernels are built from. */
+export function treeOf(base: Base): string {
+  return path.join(base.folder, 'tree');
+}
+
+/** Moves the build tree to a commit. The caller holds the base's lock. */
+export async function checkOut(base: Base, commit: string, signal?: AbortSignal): Promise<void> {
+  const tree = treeOf(base);
+  await rm(path.join(tree, '.git', 'index.lock'), { force: true });
+  await gitOut(tree, ['checkout', '--quiet', '--force', '--detach', commit], { signal });
+}
+
+// --- internal ---
+
+// Without a date `git am` takes the time of day, and the commit is another one each time.
+function dated(mail: string): string {
+  const head = mail.slice(0, mail.search(/\r?\n\r?\n/) + 1);
+  if (/^Date:/im.test(head)) return mail;
+  return mail.replace(/^(From .*\n)?/, '$1Date: Thu, 1 Jan 1970 00:00:00 +0000\n');
+}
+
+async function dropWorkTree(tree: string, work: string, mails: string): Promise<void> {
+  await rm(work, { recursive: true, force: true });
+  await rm(mails, { recursive: true, force: true });
+  if (await exists(path.join(tree, '.git', 'worktrees')))
+    await gitOut(tree, ['worktree', 'prune', '--expire=now']);
+}
+
+/** Lines of the tree around a hunk that are shown, before and after. */
+const AROUND_LINES = 3;
+
+async function describeConflict(
+  work: string,
+  patches: readonly Patch[],
+  output: string,
+): Promise<KernelError> {
+  // `git am` numbers the patches as they were given to it, and HEAD is at the last one that applied.
+  const next = await gitOut(work, ['rev-parse', '--git-path', 'rebase-apply/next']);
+  const number = Number(await readIfThere(path.resolve(work, next)));
+  const applied = await gitOut(work, ['rev-parse', 'HEAD']);
+  const patch = patches[number - 1];
+  if (patch === undefined) return conflict(`git am refuses the series: ${firstLine(output)}`, undefined);
+  await git(work, ['am', '--abort']);
+  await gitOut(work, ['checkout', '--quiet', '--force', '--detach', applied]);
+  const check = await git(work, ['apply', '--check', '--cached', '-'], {
+    input: Buffer.from(patch.mail, 'latin1'),
+  });
+  const name = `patch ${patch.index}/${patches.length} "${patch.subject}"`;
+  const failed = /^error: patch failed: (.+):(\d+)$/m.exec(check.stderr);
+  if (failed === null) {
+    const why = /^error: (.*)$/m.exec(check.stderr)?.[1] ?? firstLine(output);
+    return conflict(`${name} does not apply: ${why}`, undefined);
+  }
+  const [, file = '', line = '0'] = failed;
+  const hunk = readHunks(patch.mail).find((one) => one.file === file && one.oldStart === Number(line));
+  const now = await git(work, ['show', `${applied}:${file}`]);
+  const detail =
+    hunk === undefined ? undefined : showHunk(hunk, now.failed ? undefined : now.stdout.split('\n'));
+  return conflict(`${name} does not apply to ${file}, hunk "${hunk?.header ?? `at line ${line}`}"`, detail);
+}
+
+function showHunk(hunk: Hunk, lines: string[] | undefined): string {
+  const expects = hunk.expects.map((line) => `  | ${line}`).join('\n');
+  if (lines === undefined) return `the patch expects\n${expects}\nbut the file does not exist`;
+  const place = likelyPlace(hunk, lines);
+  const from = Math.max(1, place - AROUND_LINES);
+  const to = Math.min(lines.length, place + hunk.oldLines + AROUND_LINES - 1);
+  const stands = lines
+    .slice(from - 1, to)
+    .map((line, index) => `${String(from + index).padStart(6)} | ${line}`);
+  return `the patch expects\n${expects}\nand there stands\n${stands.join('\n')}`;
+}
+
+function conflict(message: string, detail: string | undefined): KernelError {
+  return new KernelError({
+    code: 'conflict',
+    message,
+    hint: 'rebase the series on this base, or choose the base that it was made for',
+    ...(detail === undefined ? {} : { detail }),
+  });
+}
+
+function firstLine(text: string): string {
+  return text.trim().split('\n', 1)[0] ?? '';
+}

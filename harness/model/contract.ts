@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A contract (expect.schema.json) taken apart into its invariants. Each property schema below `obs` that has a title
+// is one; those under `allOf: [{if, then}]` apply only where the facts match.
+
+type Schema = Record<string, unknown>;
+
+export interface Known {
+  /** The commit, upstream, that fixes it. */
+  commit: string;
+  why: string;
+}
+
+export interface Weak {
+  /** Name of a host fact; when it is true, a pass proves little. */
+  on: string;
+  why: string;
+}
+
+export interface Invariant {
+  /** Unique in the contract: the path below `obs`, e.g. `bind.same_range` or `bind.same_range#errno`. */
+  key: string;
+  /** Rule id as in the title, e.g. `E-11`. */
+  id: string;
+  /** The sentence of the title. */
+  rule: string;
+  /** Name of the observation it judges. */
+  observe: string;
+  /** Where the judged value is below the folded document: `['obs', 'bind.same_range', 'errno']`. */
+  path: string[];
+  /** Judges the value at `path`. Self-contained: carries the contract's $defs. */
+  schema: Schema;
+  /** Schemas on the folded document; the invariant applies when all of them hold. */
+  conditions: Schema[];
+  control: boolean;
+  known?: Known;
+  weak?: Weak;
+  volatile: string[];
+}
+
+export interface Contract {
+  invariants: Invariant[];
+  /** What is wrong with the contract itself, for whoever wrote it. */
+  problems: string[];
+}
+
+/** Keywords that a contract may use beyond JSON Schema 2020-12; they describe an invariant and never judge. */
+export const CONTRACT_KEYWORDS = ['control', 'known', 'volatile', 'weak'] as const;
+
+const TITLE = /^([A-Z]+-\d+[a-z]?) (\S.*)$/s;
+
+export function readContract(root: Schema): Contract {
+  const contract: Contract = { invariants: [], problems: [] };
+  const defs = root['$defs'] as Schema | undefined;
+  collect(contract, root, defs, []);
+  for (const branch of listOf(root['allOf'])) {
+    const condition = branch['if'];
+    if (!isSchema(condition)) {
+      contract.problems.push('every member of allOf needs an "if" on the facts');
+      continue;
+    }
+    if (JSON.stringify(condition).includes('"obs"')) {
+      contract.problems.push('an "if" may look at the facts only, never at obs');
+    }
+    const withDefs = defs === undefined ? condition : { ...condition, $defs: defs };
+    if (isSchema(branch['then'])) collect(contract, branch['then'], defs, [withDefs]);
+    // $defs stay at the top: that is where "#/$defs/..." looks for them.
+    const otherwise = defs === undefined ? { not: condition } : { not: condition, $defs: defs };
+    if (isSchema(branch['else'])) collect(contract, branch['else'], defs, [otherwise]);
+  }
+  // Key to whether one of its invariants always applies; base and series are compared key by key.
+  const seen = new Map<string, boolean>();
+  for (const { key, conditions } of contract.invariants) {
+    const always = conditions.length === 0;
+    const before = seen.get(key);
+    if (before === true || (before === false && always)) contract.problems.push(`two invariants on ${key}`);
+    seen.set(key, before === true || always);
+  }
+  if (contract.invariants.length === 0)
+    contract.problems.push('there is no titled property schema: nothing is judged');
+  return contract;
+}
+
+// --- internal ---
+
+function collect(contract: Contract, root: Schema, defs: Schema | undefined, conditions: Schema[]): void {
+  const properties = root['properties'];
+  const obs = isSchema(properties) ? properties['obs'] : undefined;
+  if (!isSchema(obs)) return;
+  walk(contract, obs, ['obs'], defs, conditions);
+}
+
+function walk(
+  contract: Contract,
+  schema: Schema,
+  path: string[],
+  defs: Schema | undefined,
+  conditions: Schema[],
+): void {
+  const properties = schema['properties'];
+  if (!isSchema(properties)) return;
+  for (const [name, child] of Object.entries(properties)) {
+    if (!isSchema(child)) continue;
+    const childPath = [...path, name];
+    if (typeof child['title'] === 'string') add(contract, child, childPath, defs, conditions);
+    else walk(contract, child, childPath, defs, conditions);
+  }
+}
+
+function add(
+  contract: Contract,
+  schema: Schema,
+  path: string[],
+  defs: Schema | undefined,
+  conditions: Schema[],
+): void {
+  const [, observe = '', ...fields] = path;
+  const key = [observe, ...fields].join('#');
+  const title = TITLE.exec(String(schema['title']));
+  if (title === null) {
+    contract.problems.push(`the title of ${key} is not "<rule id> <sentence>"`);
+    return;
+  }
+  const required = schema['required'];
+  const takesFields = schema['type'] === 'object' || isSchema(schema['properties']);
+  if (takesFields && !(Array.isArray(required) && required.length > 0)) {
+    contract.problems.push(`${key} requires no field: an empty observation would pass`);
+  }
+  const wrong = wrongAnnotation(schema);
+  if (wrong !== undefined) {
+    contract.problems.push(`${key}: ${wrong}`);
+    return;
+  }
+  const known = schema['known'] as Known | undefined;
+  const weak = schema['weak'] as Weak | undefined;
+  contract.invariants.push({
+    key,
+    id: title[1] ?? '',
+    rule: title[2] ?? '',
+    observe,
+    path,
+    schema: defs === undefined ? schema : { ...schema, $defs: defs },
+    conditions,
+    control: schema['control'] === true,
+    ...(known === undefined ? {} : { known }),
+    ...(weak === undefined ? {} : { weak }),
+    volatile: (schema['volatile'] as string[] | undefined) ?? [],
+  });
+}
+
+function wrongAnnotation(schema: Schema): string | undefined {
+  const { control, known, weak, volatile } = schema;
+  const texts = (value: unknown, ...names: string[]) =>
+    isSchema(value) && names.every((name) => typeof value[name] === 'string');
+  if (control !== undefined && typeof control !== 'boolean') return '"control" is true or false';
+  if (known !== undefined && !texts(known, 'commit', 'why')) return '"known" has a "commit" and a "why"';
+  if (weak !== undefined && !texts(weak, 'on', 'why')) return '"weak" has an "on" and a "why"';
+  const names = Array.isArray(volatile) && volatile.every((name) => typeof name === 'string');
+  return volatile === undefined || names ? undefined : '"volatile" is a list of field names';
+}
+
+function isSchema(value: unknown): value is Schema {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function listOf(value: unknown): Schema[] {
+  return Array.isArray(value) ? value.filter(isSchema) : [];
+}

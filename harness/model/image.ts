@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a kernel build leaves, and what a host needs to boot it: kernel/ and hosts/ meet here and nowhere else.
+
+export interface KernelImage {
+  /** Hash of everything that went into it: source tree, configuration, compiler, recipe. */
+  hash: string;
+  /** `uname -r`: unique, so that "is this kernel running?" has an answer. */
+  release: string;
+  /** Uncompressed ELF with a PVH entry point. */
+  vmlinux: string;
+  /** The final .config, as text. */
+  config: string;
+  /** The source commit, in the base's repository. */
+  commit: string;
+  /** First line of `gcc --version`. */
+  compiler: string;
+  /** Kconfig symbols that were asked for and that this tree does not know. */
+  unknownSymbols: string[];
+  /** The image was in the cache: nothing was compiled. */
+  cached: boolean;
+}

@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The only place where verdicts are made: evidence in, verdict and reason out. The order of the steps below is the
+// verdict table of ARCHITECTURE.md; first match wins.
+import type { Invariant } from './contract.ts';
+import type { Unmet } from './manifest.ts';
+import type { Folded } from './observation.ts';
+import type { InvariantResult, Reason, ReasonCode, SplatResult, Verdict } from './result.ts';
+import { isStall, type Splat } from './splat.ts';
+
+/** How a host was lost while a case ran. */
+export interface Death {
+  kind: 'exited' | 'panic' | 'link-lost' | 'silent' | 'rebooted';
+  detail: string;
+}
+
+/** What one execution of a case left behind. */
+export interface Attempt {
+  folded: Folded;
+  /** The runner's own deadline passed before the case ended. */
+  overdue: boolean;
+  death: Death | undefined;
+  /** Splats since the start marker, in order. */
+  splats: { splat: Splat; late: boolean }[];
+  /** The end marker came through the kernel log, so nothing before it is missing. */
+  drained: boolean;
+  /** Kernel log records that were overwritten before they were read. */
+  lostRecords: number;
+  /** Why the harness could not run the case at all, e.g. the program could not be started. */
+  trouble: string | undefined;
+}
+
+export interface CaseEvidence {
+  unmet: Unmet | undefined;
+  /** In order; a second one exists when the first timed out or stalled. Empty: never attempted. */
+  attempts: Attempt[];
+  /** Why it was never attempted. */
+  notAttempted: Reason | undefined;
+  /** Facts that the contract and its annotations may look at. */
+  facts: Record<string, unknown>;
+}
+
+/** Judges one invariant against the folded document: undefined when it does not apply on these facts. */
+export type Check = (invariant: Invariant, document: FoldedDocument) => Judged | undefined;
+export interface FoldedDocument {
+  facts: Record<string, unknown>;
+  obs: Record<string, unknown>;
+}
+export type Judged =
+  | { state: 'holds' }
+  | { state: 'missing' }
+  | { state: 'violated'; expected: unknown; observed: unknown; violations: string[] };
+
+export interface CaseVerdict {
+  verdict: Verdict;
+  reason: Reason;
+  invariants: InvariantResult[];
+  splats: SplatResult[];
+  detail?: string;
+}
+
+/**
+ * @param contractProblems what is wrong with the contract itself; such a case is an error, unless the kernel broke
+ */
+export function judgeCase(
+  evidence: CaseEvidence,
+  invariants: readonly Invariant[],
+  contractProblems: readonly string[],
+  check: Check,
+): CaseVerdict {
+  const { unmet, attempts } = evidence;
+  if (unmet !== undefined) {
+    return unmet.promised
+      ? plain('fail', 'promised', `the series promises ${unmet.requirement} and the kernel does not have it`)
+      : plain('skip', 'requirement', `${unmet.requirement} is not met`);
+  }
+  const [first, second] = attempts;
+  if (first === undefined) {
+    const reason = evidence.notAttempted ?? { code: 'interrupted', text: 'never attempted' };
+    return { verdict: 'miss', reason, invariants: [], splats: [] };
+  }
+  const looks = splatsOf(attempts, evidence.facts['emulated'] === true);
+  const splats = looks.flat();
+  const document = { facts: { ...evidence.facts, case: first.folded.facts }, obs: first.folded.obs };
+  const sound = contractProblems.length === 0;
+  const judged = sound ? invariants.flatMap((invariant) => judgeInvariant(invariant, document, check)) : [];
+  const verdict = (kind: Verdict, { code, text }: Reason): CaseVerdict => ({
+    verdict: kind,
+    reason: { code, text },
+    invariants: judged,
+    splats,
+  });
+
+  // What a second look shows is as true as what the first one showed.
+  for (const [index, attempt] of attempts.entries()) {
+    const failure = hostFailure(attempt, looks[index] ?? []);
+    if (failure !== undefined) return verdict('fail', failure);
+  }
+  if (!sound) return verdict('error', { code: 'contract', text: contractProblems.join('; ') });
+
+  const broken = judged.filter((result) => result.verdict === 'fail');
+  const unexplained = broken.filter((result) => result.known === undefined);
+  if (unexplained.length > 0) return verdict('fail', { code: 'invariant', text: ruleList(unexplained) });
+
+  const trouble = troubleOf(first, second, judged);
+  if (trouble !== undefined) return verdict('error', trouble);
+  if (broken.length > 0) return verdict('fail', { code: 'known', text: ruleList(broken) });
+  return verdict('pass', { code: 'ok', text: `${judged.length} invariants hold` });
+}
+
+// --- internal ---
+
+function plain(verdict: Verdict, code: ReasonCode, text: string): CaseVerdict {
+  return { verdict, reason: { code, text }, invariants: [], splats: [] };
+}
+
+function judgeInvariant(invariant: Invariant, document: FoldedDocument, check: Check): InvariantResult[] {
+  const judged = check(invariant, document);
+  if (judged === undefined) return [];
+  const { key, id, rule, observe, control, known, weak } = invariant;
+  const common = { key, id, rule, observe, control, counts: false };
+  if (judged.state === 'holds') {
+    const isWeak = weak !== undefined && document.facts[weak.on] === true;
+    const evidence = isWeak ? { evidence: { strength: 'weak' as const, why: weak.why } } : {};
+    return [{ ...common, verdict: 'pass', ...evidence }];
+  }
+  if (judged.state === 'missing') return [{ ...common, verdict: 'miss', violations: ['was not observed'] }];
+  const { expected, observed, violations } = judged;
+  return [
+    {
+      ...common,
+      // A control that stays silent says that the detector is blind, not that the kernel is wrong.
+      verdict: control ? 'error' : 'fail',
+      expected,
+      observed,
+      violations,
+      ...(known === undefined ? {} : { known }),
+    },
+  ];
+}
+
+// On an emulated host a stall counts only when a fresh boot shows one again: of the same kind, since the CPU that is
+// stuck may stand anywhere.
+function splatsOf(attempts: readonly Attempt[], emulated: boolean): SplatResult[][] {
+  const kinds = attempts.map((attempt) => new Set(attempt.splats.map(({ splat }) => splat.kind)));
+  const seen = new Set<string>();
+  return attempts.map((attempt, index) => {
+    const fresh = attempt.splats.filter(({ splat }) => index === 0 || !seen.has(splat.fingerprint));
+    for (const { splat } of fresh) seen.add(splat.fingerprint);
+    return fresh.map(({ splat, late }) => ({
+      kind: splat.kind,
+      title: splat.title,
+      fingerprint: splat.fingerprint,
+      late,
+      discounted:
+        emulated && isStall(splat) && kinds.length > 1 && !kinds.every((kind) => kind.has(splat.kind)),
+    }));
+  });
+}
+
+// The kernel broke, or nearly so: no invariant is needed to see it.
+function hostFailure(attempt: Attempt, splats: readonly SplatResult[]): Reason | undefined {
+  const { death, folded } = attempt;
+  const during = lastStep(folded);
+  const counted = splats.filter((splat) => !splat.discounted);
+  if (death !== undefined) {
+    const title = counted[0] === undefined ? '' : `: ${counted[0].title}`;
+    return { code: 'host-died', text: `${death.detail}${title}${during}` };
+  }
+  if (counted.length > 0) return { code: 'splat', text: counted.map((splat) => splat.title).join('; ') };
+  if (folded.stuck.length > 0) return { code: 'stuck', text: `did not return: ${folded.stuck.join(', ')}` };
+  if (folded.end?.status === 'stuck') return { code: 'stuck', text: `${stuckTasks(folded)}${during}` };
+  if (folded.faults.length > 0) return { code: 'fault', text: `${faultText(folded)}${during}` };
+  if (folded.end?.status === 'fault')
+    return { code: 'fault', text: `unexpected fault, not printed${during}` };
+  return undefined;
+}
+
+function lastStep(folded: Folded): string {
+  const step = folded.attempts.at(-1);
+  return step === undefined ? '' : `, last step announced: ${step}`;
+}
+
+function troubleOf(
+  first: Attempt,
+  second: Attempt | undefined,
+  judged: readonly InvariantResult[],
+): Reason | undefined {
+  const { folded } = first;
+  const during = lastStep(folded);
+  if (first.trouble !== undefined) return { code: 'setup', text: first.trouble };
+  const setup = folded.setup[0];
+  if (setup !== undefined) return { code: 'setup', text: `set-up failed: ${words(setup)}` };
+  if (timedOut(first)) {
+    if (second !== undefined && timedOut(second)) {
+      return { code: 'hang', text: `timed out twice, the second time alone on a fresh boot${during}` };
+    }
+    const again = second === undefined ? '' : '; alone on a fresh boot it ended in time';
+    return { code: 'timeout', text: `timed out${again}${during}` };
+  }
+  const end = folded.end;
+  if (end?.status === 'setup') return { code: 'setup', text: `set-up failed, not printed${during}` };
+  if (end?.status === 'signal')
+    return { code: 'signal', text: `killed by ${end.signal ?? 'a signal'}${during}` };
+  if (end?.status === 'exit') return { code: 'exit', text: `ended with status ${end.exit ?? '?'}${during}` };
+  const problem = folded.problems[0];
+  if (problem !== undefined) return { code: 'observation', text: problem };
+  if (end === undefined) return { code: 'observation', text: `ended without saying so${during}` };
+  const silent = judged.filter((result) => result.verdict === 'error');
+  if (silent.length > 0) return { code: 'control', text: `silent control: ${ruleList(silent)}` };
+  const missing = judged.filter((result) => result.verdict === 'miss');
+  if (missing.length > 0) {
+    return {
+      code: 'observation',
+      text: `not observed: ${[...new Set(missing.map((m) => m.observe))].join(', ')}`,
+    };
+  }
+  if (judged.length === 0)
+    return { code: 'contract', text: 'no invariant applies on this host: nothing was judged' };
+  if (end.marker !== false && !first.drained) {
+    return { code: 'log-lost', text: 'the end marker did not come through the kernel log' };
+  }
+  if (first.lostRecords > 0) {
+    return {
+      code: 'log-lost',
+      text: `${first.lostRecords} records of the kernel log were lost while the case ran`,
+    };
+  }
+  return undefined;
+}
+
+function timedOut(attempt: Attempt): boolean {
+  return attempt.overdue || attempt.folded.end?.status === 'timeout';
+}
+
+function stuckTasks(folded: Folded): string {
+  const tasks = (folded.end?.tasks ?? []).map((task) => `${task['comm'] ?? '?'} (${task['state'] ?? '?'})`);
+  return tasks.length === 0
+    ? 'a task could not be killed'
+    : `tasks that could not be killed: ${tasks.join(', ')}`;
+}
+
+function faultText(folded: Folded): string {
+  return folded.faults.map((fault) => `unexpected ${words(fault)}`).join('; ');
+}
+
+function ruleList(results: readonly InvariantResult[]): string {
+  const names = results.map((result) => `${result.id} (${result.observe})`);
+  const shown = names.slice(0, 6).join(', ');
+  return names.length > 6 ? `${shown} and ${names.length - 6} more` : shown;
+}
+
+function words(fields: Record<string, unknown>): string {
+  return Object.entries(fields)
+    .map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`)
+    .join(', ');
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// One case on one booted machine: start it, collect what it prints and what the kernel logs, notice how it ended.
+// Captures only; judging is elsewhere and later.
+import { randomBytes } from 'node:crypto';
+import { type Clock, within } from '../effects/clock.ts';
+import type { Machine } from '../hosts/host.ts';
+import { stripConsoleStamp } from '../model/kmsg.ts';
+import { type Folded, foldObservations } from '../model/observation.ts';
+import { findSplats, isStall, type Splat } from '../model/splat.ts';
+import type { Death } from '../model/verdict.ts';
+import type { KmsgLine, KmsgStream } from './kmsg-stream.ts';
+
+export interface CaseRun {
+  id: string;
+  variant: string | null;
+  seed: string;
+  /** What the case may take on this host, in milliseconds. */
+  timeoutMs: number;
+  /** How much slower than hardware this host is; stretches the graces below. */
+  timeScale: number;
+}
+
+/** What one execution left behind. */
+export interface Capture {
+  marker: string;
+  command: string;
+  stdout: string;
+  stderr: string;
+  exitCode: number | null;
+  signal: string | null;
+  overdue: boolean;
+  death: Death | undefined;
+  drained: boolean;
+  lostRecords: number;
+  trouble: string | undefined;
+  ms: number;
+  folded: Folded;
+  splats: Splat[];
+}
+
+/** Time that the case's own supervisor has to report a timeout before the runner calls it overdue: it waits 2 s itself. */
+const SUPERVISOR_GRACE_MS = 3000;
+/** Time in which a living machine answers `true`. */
+const ALIVE_MS = 2000;
+/** Time for the kernel log to catch up with the end of the case. */
+const DRAIN_MS = 2000;
+/** What each of them gets on top for a slow host, times its scale: most of it is latency, not work. */
+const SLOW_MS = 500;
+/** A dying machine goes on printing after its first bad line. */
+const LAST_WORDS_MS = 400;
+/** The channel of a case that has printed its end may stay open: a stuck task still holds it. */
+const END_GRACE_MS = 300;
+/** Output of a case that is kept. A correct case prints some kilobytes. */
+const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
+
+export async function runCase(
+  clock: Clock,
+  machine: Machine,
+  kmsg: KmsgStream,
+  run: CaseRun,
+): Promise<Capture> {
+  const marker = randomBytes(6).toString('hex');
+  const name = run.variant === null ? run.id : `${run.id}@${run.variant}`;
+  const command = `exec ${machine.program} --seed ${run.seed} --timeout ${Math.round(run.timeoutMs)} --id ${marker} ${name}`;
+  const consoleAt = machine.console.position();
+  const logAt = kmsg.position();
+  const lostBefore = kmsg.lostRecords();
+  const started = clock.now();
+
+  const ended = endWatcher(clock);
+  const deadline = run.timeoutMs + grace(SUPERVISOR_GRACE_MS, run.timeScale);
+  const finished = machine.exec(command, {
+    timeoutMs: deadline,
+    keepBytes: OUTPUT_BYTES_MAX,
+    onStdout: ended.take,
+    until: ended.settled,
+  });
+  const first = await Promise.race([finished, machine.died.then((death) => ({ death }))]);
+
+  let death: Death | undefined;
+  let overdue = false;
+  if ('death' in first) death = first.death;
+  else if (first.lost) death = (await orTimeout(clock, LAST_WORDS_MS, machine.died)) ?? lostLink();
+  else if (first.timedOut) {
+    overdue = true;
+    if (!(await isAlive(clock, machine, run.timeScale))) {
+      await machine.provoke();
+      death = { kind: 'silent', detail: 'the host stopped answering' };
+    }
+  }
+  if (death !== undefined) await clock.sleep(LAST_WORDS_MS);
+  const result = await finished;
+  const drained =
+    death === undefined &&
+    (await kmsg.waitFor(endMarker(run, marker), logAt, grace(DRAIN_MS, run.timeScale)));
+
+  const log = fromMarker(kmsg.since(logAt), run, marker);
+  const folded = foldObservations(result.stdout);
+  return {
+    marker,
+    command,
+    stdout: result.stdout,
+    stderr: result.stderr,
+    exitCode: result.exitCode,
+    signal: result.signal,
+    overdue: overdue && death === undefined,
+    death,
+    drained,
+    lostRecords: kmsg.lostRecords() - lostBefore,
+    trouble: troubleOf(result.exitCode, folded, death, overdue, result.stderr),
+    ms: clock.now() - started,
+    folded,
+    splats: splatsOf(log, death === undefined ? '' : machine.console.since(consoleAt)),
+  };
+}
+
+/** The kernel log of one case: from its start marker on. */
+export function fromMarker(lines: readonly KmsgLine[], run: { id: string }, marker: string): KmsgLine[] {
+  const start = lines.findIndex(
+    (line) => line.record.text.includes(`kvm-hil: start ${run.id}`) && line.record.text.includes(marker),
+  );
+  return start < 0 ? [...lines] : lines.slice(start);
+}
+
+/** Splats in a case's log; when the host died, also those that only its console still showed. */
+export function splatsOf(log: readonly KmsgLine[], console: string): Splat[] {
+  const fromLog = findSplats(log.map((line) => line.record.text));
+  if (console === '') return fromLog;
+  const seen = new Set(fromLog.map((splat) => splat.title));
+  const fromConsole = findSplats(console.split('\n').map(stripConsoleStamp));
+  return [...fromLog, ...fromConsole.filter((splat) => !seen.has(splat.title))];
+}
+
+/** After these the state of the machine is unknown (or WARN_ONCE is spent): it is booted afresh before the next case. */
+export function whyReboot(capture: Capture): string | undefined {
+  if (capture.death !== undefined) return capture.death.detail;
+  const splat = capture.splats[0];
+  if (splat !== undefined) return `a splat: ${splat.title}`;
+  if (capture.overdue || capture.folded.end?.status === 'timeout') return 'a timeout';
+  if (capture.folded.end?.status === 'stuck' || capture.folded.stuck.length > 0)
+    return 'a step that did not return';
+  if ((capture.folded.end?.tasks ?? []).some((task) => task['state'] === 'D'))
+    return 'a task left in D state';
+  if ((capture.folded.end?.leftover ?? 0) > 0) return 'processes that the case left behind';
+  if (!capture.drained && capture.folded.end?.marker !== false)
+    return 'a kernel log that could not be drained';
+  return undefined;
+}
+
+/** Timeouts, and stalls on an emulated host, are looked at once more, alone on a fresh boot. */
+export function deservesSecondLook(capture: Capture, emulated: boolean): boolean {
+  if (capture.death !== undefined) return false;
+  if (capture.overdue || capture.folded.end?.status === 'timeout') return true;
+  return emulated && capture.splats.length > 0 && capture.splats.every(isStall);
+}
+
+// --- internal ---
+
+function endMarker(run: CaseRun, marker: string): string {
+  return `kvm-hil: end ${run.id}${run.variant === null ? '' : `@${run.variant}`} ${marker}`;
+}
+
+// Settles a moment after the case printed its last line, in case the channel does not close by itself.
+function endWatcher(clock: Clock): { take: (piece: Buffer) => void; settled: Promise<void> } {
+  let tail = '';
+  let done: () => void = () => {};
+  const settled = new Promise<void>((resolve) => {
+    done = resolve;
+  });
+  return {
+    settled,
+    take: (piece) => {
+      tail = (tail + piece.toString('utf8')).slice(-8192);
+      if (/(?:^|\n)\{"end":.*\n$/.test(tail)) void clock.sleep(END_GRACE_MS).then(done);
+    },
+  };
+}
+
+function grace(ms: number, timeScale: number): number {
+  return ms + SLOW_MS * timeScale;
+}
+
+async function isAlive(clock: Clock, machine: Machine, timeScale: number): Promise<boolean> {
+  const ms = grace(ALIVE_MS, timeScale);
+  const answer = await orTimeout(clock, ms, machine.exec('true', { timeoutMs: ms }));
+  return answer !== undefined && !answer.timedOut && !answer.lost;
+}
+
+async function orTimeout<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  const timed = await within(clock, ms, promise);
+  return timed.timedOut ? undefined : timed.value;
+}
+
+function lostLink(): Death {
+  return { kind: 'link-lost', detail: 'the connection broke while the case ran' };
+}
+
+// 126 and 127 come from the shell: the program was not there or could not run.
+function troubleOf(
+  exitCode: number | null,
+  folded: Folded,
+  death: Death | undefined,
+  overdue: boolean,
+  stderr: string,
+): string | undefined {
+  if (death !== undefined || overdue || folded.end !== undefined) return undefined;
+  const why = stderr.trim().split('\n').at(-1) ?? '';
+  if (exitCode === 126 || exitCode === 127) return `the case program could not be started: ${why}`;
+  if (exitCode === 2 && why !== '') return `the case program refused to run: ${why}`;
+  return undefined;
+}

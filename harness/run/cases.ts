@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The cases of a folder: cases/<topic>/<name>/ in the project, contract/<topic>.<name>/ in a run folder.
+import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { inPackage } from '../effects/dirs.ts';
+import { exists } from '../effects/files.ts';
+import { type RunDir, readJson } from '../effects/run-dir.ts';
+import { checkDocument } from '../effects/schema.ts';
+import type { CaseFiles, CaseManifest } from '../model/manifest.ts';
+
+const FILES = ['case.json', 'expect.schema.json'] as const;
+
+/** @throws InfraError naming the file when a manifest or a contract is damaged */
+export async function readCases(root: string = inPackage('cases')): Promise<CaseFiles[]> {
+  const found: CaseFiles[] = [];
+  for (const folder of await caseFolders(root)) {
+    const file = path.join(root, folder, 'case.json');
+    const manifest = checkDocument<CaseManifest>('case', await readJson(file), file);
+    const schema = (await readJson(path.join(root, folder, 'expect.schema.json'))) as Record<string, unknown>;
+    // `gmem/bind` in the project, `gmem.bind` in a run folder.
+    found.push({ id: folder.includes('/') ? folder : folder.replace('.', '/'), manifest, schema });
+  }
+  return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Keeps the contracts of a run as they were when it was run. */
+export async function keepContracts(run: RunDir, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const folder = run.contract(id);
+    await mkdir(folder, { recursive: true });
+    for (const name of FILES) await copyFile(inPackage('cases', id, name), path.join(folder, name));
+  }
+}
+
+// --- internal ---
+
+async function caseFolders(root: string): Promise<string[]> {
+  const folders: string[] = [];
+  for (const entry of await readdir(root, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    if (await exists(path.join(root, entry.name, 'case.json'))) folders.push(entry.name);
+    for (const inner of await readdir(path.join(root, entry.name), { withFileTypes: true })) {
+      const folder = `${entry.name}/${inner.name}`;
+      if (inner.isDirectory() && (await exists(path.join(root, folder, 'case.json')))) folders.push(folder);
+    }
+  }
+  return folders;
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The main job, in order: base + series -> kernel images -> hosts booted on them -> cases -> run folder -> result.
+// Read this file first; everything it calls does one of these steps.
+import path from 'node:path';
+import type { Clock } from '../effects/clock.ts';
+import { writeWhole } from '../effects/files.ts';
+import type { RunDir } from '../effects/run-dir.ts';
+import { HilError, InterruptedError, messageOf } from '../errors.ts';
+import type { Host } from '../hosts/host.ts';
+import type { EventSink } from '../model/events.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { CaseFiles } from '../model/manifest.ts';
+import type { KernelRole, ResultDocument } from '../model/result.ts';
+import type { BuildRecord, RunRecord } from '../model/run.ts';
+import { judgeRun } from './judge.ts';
+import { takeLease } from './lease.ts';
+import { checkHost } from './self-check.ts';
+import { errorRecord, keepBuildFiles, Session } from './session.ts';
+
+/** Where kernels come from; the real one is kernel/, tests bring their own. */
+export interface Workshop {
+  /** Makes the base ready. @throws HilError */
+  base(): Promise<{ name: string; commit: string }>;
+  /** Applies the series to the base. @throws KernelError `conflict` */
+  series(): Promise<{ commit: string; patches: number }>;
+  /** @throws KernelError when the kernel does not configure or compile */
+  image(role: KernelRole, commit: string, logFile: string, nice: boolean): Promise<KernelImage>;
+  program(): Promise<{ file: string; hash: string; cached: boolean }>;
+}
+
+export interface FlowOptions {
+  clock: Clock;
+  sink: EventSink;
+  run: RunDir;
+  record: RunRecord;
+  workshop: Workshop;
+  hosts: (program: { file: string; hash: string }) => Promise<Host[]>;
+  /** All cases of the project; the record's units name those that run. */
+  cases: readonly CaseFiles[];
+  /** Keeps the contracts of these cases in the run folder. */
+  contracts: (ids: readonly string[]) => Promise<void>;
+  alwaysSelfCheck: boolean;
+  signal: AbortSignal;
+}
+
+/**
+ * Runs what the record plans and judges it.
+ * A kernel or host that fails is a result; what ends the run is an interruption or a breakdown of the runner itself.
+ */
+export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
+  const { run, record, sink, clock } = o;
+  sink({ type: 'run.started', run: run.id, units: record.units.length });
+  await run.write('run', run.path('run.json'), record);
+  await o.contracts([...new Set(record.units.map((unit) => unit.case))]);
+  try {
+    const program = await o.workshop.program();
+    record.program = program.hash;
+    sink({ type: 'programs.ready', hash: program.hash, cached: program.cached });
+    await run.write('run', run.path('run.json'), record);
+    await runKernels(o, program);
+  } catch (error) {
+    if (error instanceof InterruptedError || o.signal.aborted) {
+      sink({ type: 'run.interrupted', why: messageOf(error) });
+      throw new InterruptedError();
+    }
+    throw error;
+  }
+  const result = await judgeRun(run);
+  const { pass, fail, error, miss, skip, exitCode } = result.summary;
+  sink({ type: 'run.judged', verdicts: { pass, fail, error, miss, skip }, exitCode });
+  run.event({ type: 'note', text: 'judged' }, clock.wall());
+  return result;
+}
+
+// --- internal ---
+
+type Program = { file: string; hash: string };
+
+// The series is built while the base's cases run: two things that wait for different parts of the machine.
+async function runKernels(o: FlowOptions, program: Program): Promise<void> {
+  const base = await buildKernel(o, 'base', false);
+  const series = o.record.series === null ? undefined : buildKernel(o, 'series', base !== undefined);
+  // Its failure is on record already; an interruption is met again below.
+  series?.catch(() => {});
+  const seen = new Map<string, Record<string, boolean>>();
+  try {
+    const hosts = await o.hosts(program);
+    if (base !== undefined) {
+      for (const host of hosts) await runOnHost(o, program, host, 'base', base, seen);
+    }
+    const patched = await series;
+    if (patched === undefined) return;
+    for (const host of hosts) await runOnHost(o, program, host, 'series', patched, seen);
+  } finally {
+    await series?.catch(() => {});
+  }
+}
+
+async function buildKernel(
+  o: FlowOptions,
+  role: KernelRole,
+  nice: boolean,
+): Promise<KernelImage | undefined> {
+  const { clock, run, record, sink } = o;
+  const started = clock.now();
+  const folder = run.kernel(role);
+  const file = path.join(folder, 'build.json');
+  try {
+    const logFile = path.join(folder, 'build.log');
+    await writeWhole(logFile, '');
+    const commit = await sourceOf(o, role);
+    sink({ type: 'kernel.building', kernel: role });
+    const image = await o.workshop.image(role, commit, logFile, nice);
+    const ms = clock.now() - started;
+    const { release, hash, compiler, cached, unknownSymbols } = image;
+    const built: BuildRecord = {
+      role,
+      state: 'built',
+      ms,
+      release,
+      hash,
+      commit,
+      compiler,
+      cached,
+      unknownSymbols,
+    };
+    await keepBuildFiles(run, role, image);
+    await run.write('build', file, built);
+    sink({ type: 'kernel.ready', kernel: role, release, cached, ms });
+    return image;
+  } catch (error) {
+    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+    const failed: BuildRecord = {
+      role,
+      state: 'failed',
+      ms: clock.now() - started,
+      error: errorRecord(error),
+    };
+    await run.write('build', file, failed);
+    sink({ type: 'kernel.failed', kernel: role, message: error.message });
+    return undefined;
+  } finally {
+    await run.write('run', run.path('run.json'), record);
+  }
+}
+
+async function sourceOf(o: FlowOptions, role: KernelRole): Promise<string> {
+  const { record, sink, workshop } = o;
+  if (role === 'base') {
+    const base = await workshop.base();
+    record.base.name = base.name;
+    record.base.commit = base.commit;
+    sink({ type: 'base.ready', ...base });
+    return base.commit;
+  }
+  try {
+    const series = await workshop.series();
+    if (record.series !== null) record.series.commit = series.commit;
+    sink({ type: 'series.applied', ...series });
+    return series.commit;
+  } catch (error) {
+    sink({ type: 'series.rejected', message: messageOf(error) });
+    throw error;
+  }
+}
+
+async function runOnHost(
+  o: FlowOptions,
+  program: Program,
+  host: Host,
+  role: KernelRole,
+  image: KernelImage,
+  seen: Map<string, Record<string, boolean>>,
+): Promise<void> {
+  const { clock, sink, run, record, signal } = o;
+  const units = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
+  const lease = await takeLease(host, sink, signal);
+  // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
+  const provides =
+    role === 'base' ? [] : [...(record.series?.provides ?? []), ...namesOf(seen.get(host.name))];
+  const session = new Session({
+    clock,
+    sink,
+    run,
+    host,
+    role,
+    image,
+    program,
+    seed: record.seed,
+    provides,
+    signal,
+  });
+  try {
+    const facts = await session.start();
+    if (role === 'base') {
+      seen.set(host.name, facts.can);
+      if (!(await hostIsSound(o, session, host, image, program))) return;
+    } else if (!(await wasSound(o, host))) return;
+    for (const unit of units) {
+      const file = o.cases.find((one) => one.id === unit.case);
+      if (file === undefined) throw new Error(`planned case ${unit.case} does not exist`);
+      await session.runUnit(unit, file.manifest, run.unit(unit));
+      if (signal.aborted) throw new InterruptedError();
+    }
+  } catch (error) {
+    // The boot that failed is on record, and the cases behind it are misses.
+    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+    sink({ type: 'note', text: `${host.name}: ${error.message}` });
+  } finally {
+    await session.close('the kernel is done');
+    await lease.release();
+  }
+}
+
+async function hostIsSound(
+  o: FlowOptions,
+  session: Session,
+  host: Host,
+  image: KernelImage,
+  program: Program,
+): Promise<boolean> {
+  const traits = await host.traits();
+  const check = await checkHost({
+    run: o.run,
+    session,
+    host: host.name,
+    cases: o.cases.filter((file) => file.id.startsWith('self/')),
+    key: [o.record.tool.version, program.hash, image.hash, host.driver, ...traits.how],
+    always: o.alwaysSelfCheck,
+    sink: o.sink,
+  });
+  return check.ok;
+}
+
+async function wasSound(o: FlowOptions, host: Host): Promise<boolean> {
+  const record = await o.run.readIfThere<{ ok: boolean }>(
+    'self-check',
+    o.run.path('hosts', host.name, 'self-check.json'),
+  );
+  return record?.ok !== false;
+}
+
+function namesOf(can: Record<string, boolean> | undefined): string[] {
+  return Object.entries(can ?? {})
+    .filter(([, has]) => has)
+    .map(([name]) => name);
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The real workshop: kernels from kernel/, each step done once a run.
+
+import { ensureImage } from '../kernel/build.ts';
+import type { KconfigName } from '../kernel/configure.ts';
+import { ensureProgram } from '../kernel/programs.ts';
+import type { Series } from '../kernel/series.ts';
+import { type Base, type BaseSpec, ensureBase } from '../kernel/source.ts';
+import { applySeries } from '../kernel/tree.ts';
+import type { EventSink } from '../model/events.ts';
+import type { Workshop } from './flow.ts';
+
+export interface WorkshopOptions {
+  base: BaseSpec;
+  series: Series | undefined;
+  kconfig: KconfigName;
+  sink: EventSink;
+  signal: AbortSignal;
+}
+
+export function openWorkshop(o: WorkshopOptions): Workshop {
+  const { sink, signal, kconfig } = o;
+  let base: Promise<Base> | undefined;
+  const ready = () => {
+    base ??= ensureBase(o.base, sink, signal);
+    return base;
+  };
+  return {
+    base: ready,
+    series: async () => {
+      if (o.series === undefined) throw new Error('there is no series in this run');
+      return {
+        commit: await applySeries(await ready(), o.series, sink, signal),
+        patches: o.series.patches.length,
+      };
+    },
+    image: async (role, commit, logFile, nice) =>
+      ensureImage({ base: await ready(), commit, kconfig, role, logFile, nice }, sink, signal),
+    program: () => ensureProgram(signal),
+  };
+}

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The SSH client against a server in this process: results, deadlines, lost connections, bounds, and keys.
+import { createServer, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+import t from 'tap';
+import { connect, newSshKey, type RemoteResult, type SshLink } from '../../effects/ssh.ts';
+import { InfraError } from '../../errors.ts';
+import { caught } from '../temp.ts';
+import { type Session, startServer, type TestServer } from './ssh-server.ts';
+
+/** Never reached where something answers. */
+const LONG_MS = 60_000;
+
+const withLink = async <T>(
+  onExec: (session: Session) => void,
+  use: (link: SshLink, server: TestServer) => Promise<T>,
+): Promise<T> => {
+  const server = await startServer(onExec);
+  try {
+    const link = await connect(server.target, LONG_MS);
+    try {
+      return await use(link, server);
+    } finally {
+      link.close();
+      await link.closed;
+    }
+  } finally {
+    await server.close();
+  }
+};
+
+/** The remote side of a command, by its name. */
+function play({ command, channel, cut }: Session): void {
+  const [name, argument = ''] = command.split(' ');
+  const exit = (status: number) => {
+    channel.exit(status);
+    channel.end();
+  };
+  if (name === 'echo') {
+    channel.write(`${argument}\n`);
+    channel.stderr.write('a word on stderr\n');
+    exit(0);
+  } else if (name === 'exit') exit(Number(argument));
+  else if (name === 'signal') {
+    channel.exit(argument, false, 'killed');
+    channel.end();
+  } else if (name === 'cat') {
+    let bytes = 0;
+    channel.on('data', (piece: Buffer) => {
+      bytes += piece.length;
+    });
+    channel.on('end', () => {
+      channel.write(`${bytes} bytes\n`);
+      exit(0);
+    });
+  } else if (name === 'flood') {
+    for (let left = Number(argument); left > 0; left--) channel.write('x'.repeat(1024));
+    exit(0);
+  } else if (name === 'say-and-cut') channel.write('last words\n', () => setTimeout(cut, 20));
+  else if (name === 'leave') channel.end();
+  else if (name === 'say-and-hang') channel.write('still here\n');
+}
+
+const shape = ({ durationMs, ...rest }: RemoteResult) => ({ ...rest, durationMs: typeof durationMs });
+
+t.test('results have one shape', (t) =>
+  withLink(play, async (link) => {
+    const well = {
+      command: 'echo hello',
+      exitCode: 0,
+      signal: null,
+      stdout: 'hello\n',
+      stderr: 'a word on stderr\n',
+      timedOut: false,
+      lost: false,
+      truncated: false,
+      durationMs: 'number',
+    };
+    t.same(shape(await link.exec('echo hello', { timeoutMs: LONG_MS })), well);
+    const nothing = { ...well, stdout: '', stderr: '' };
+    for (const status of [0, 1, 126, 127, 255]) {
+      const command = `exit ${status}`;
+      t.same(shape(await link.exec(command, { timeoutMs: LONG_MS })), {
+        ...nothing,
+        command,
+        exitCode: status,
+      });
+    }
+    const killed = await link.exec('signal KILL', { timeoutMs: LONG_MS });
+    t.match(killed, { exitCode: null, lost: false, timedOut: false, signal: /KILL$/ });
+  }),
+);
+
+t.test('many commands at once share a connection', (t) =>
+  withLink(play, async (link, server) => {
+    const names = Array.from({ length: 8 }, (_, index) => `n${index}`);
+    const results = await Promise.all(names.map((name) => link.exec(`echo ${name}`, { timeoutMs: LONG_MS })));
+    t.same(
+      results.map((result) => result.stdout),
+      names.map((name) => `${name}\n`),
+    );
+    t.equal(server.connections(), 1);
+  }),
+);
+
+t.test('a deadline: what was said until then is kept, and the link lives', (t) =>
+  withLink(play, async (link) => {
+    let heard = '';
+    const late = await link.exec('say-and-hang', {
+      timeoutMs: 150,
+      onStdout: (piece) => {
+        heard += piece.toString();
+      },
+    });
+    t.match(late, { timedOut: true, lost: false, exitCode: null, signal: null, stdout: 'still here\n' });
+    t.equal(heard, 'still here\n');
+    t.match(await link.exec('exit 0', { timeoutMs: LONG_MS }), { exitCode: 0 });
+  }),
+);
+
+t.test('the caller has heard enough', (t) =>
+  withLink(play, async (link) => {
+    let enough: () => void = () => {};
+    const result = await link.exec('say-and-hang', {
+      timeoutMs: LONG_MS,
+      onStdout: () => enough(),
+      until: new Promise<void>((resolve) => {
+        enough = resolve;
+      }),
+    });
+    t.match(result, { timedOut: false, lost: false, exitCode: null, stdout: 'still here\n' });
+  }),
+);
+
+t.test('a channel that closes without a status says nothing of the command', (t) =>
+  withLink(play, async (link) => {
+    t.match(await link.exec('leave', { timeoutMs: LONG_MS }), { lost: true, exitCode: null, signal: null });
+  }),
+);
+
+t.test('the connection breaks while a command runs', (t) =>
+  withLink(play, async (link) => {
+    const other = link.exec('say-and-hang', { timeoutMs: LONG_MS });
+    const result = await link.exec('say-and-cut', { timeoutMs: LONG_MS });
+    t.match(result, { lost: true, timedOut: false, exitCode: null, stdout: 'last words\n' });
+    t.match(await other, { lost: true, stdout: 'still here\n' }, 'so does every other');
+    t.type(await link.closed, 'string');
+    t.match(await link.exec('exit 0', { timeoutMs: LONG_MS }), { lost: true }, 'and nothing runs any more');
+  }),
+);
+
+t.test('closing ends what runs', (t) =>
+  withLink(play, async (link) => {
+    const running = link.exec('say-and-hang', { timeoutMs: LONG_MS });
+    link.close();
+    link.close();
+    t.match(await running, { lost: true });
+  }),
+);
+
+t.test('a flood: the first bytes are kept, all are handed on', (t) =>
+  withLink(play, async (link) => {
+    let bytes = 0;
+    const onStdout = (piece: Buffer) => {
+      bytes += piece.length;
+    };
+    const cut = await link.exec('flood 64', { timeoutMs: LONG_MS, keepBytes: 1000, onStdout });
+    t.match(cut, { exitCode: 0, truncated: true });
+    t.equal(cut.stdout.length, 1000);
+    t.equal(bytes, 64 * 1024);
+    const exact = await link.exec('flood 64', { timeoutMs: LONG_MS, keepBytes: 64 * 1024 });
+    t.match(exact, { truncated: false });
+    t.equal(exact.stdout.length, 64 * 1024);
+    const over = await link.exec('flood 1025', { timeoutMs: LONG_MS });
+    t.match(over, { truncated: true }, 'a MiB is kept when nothing is asked for');
+    t.equal(over.stdout.length, 1024 * 1024);
+  }),
+);
+
+t.test('input arrives whole, and ends', (t) =>
+  withLink(play, async (link) => {
+    const input = Buffer.alloc(3 * 1024 * 1024, 1);
+    t.match(await link.exec('cat', { timeoutMs: LONG_MS, input }), { stdout: `${input.length} bytes\n` });
+    t.match(await link.exec('cat', { timeoutMs: LONG_MS }), { stdout: '0 bytes\n' }, 'none is none');
+  }),
+);
+
+// --- whom we speak with ---
+
+const failed = async (target: TestServer['target'], ms = LONG_MS) => {
+  const error = await caught(connect(target, ms));
+  t.ok(error instanceof InfraError);
+  t.match(error, { code: 'ssh-failed', message: /^ssh to 127\.0\.0\.1:\d+ failed: / });
+  // A second error of the same socket would come now, and end the process.
+  await pause(30);
+  return (error as Error).message;
+};
+
+t.test('any other host key ends the connection', async (t) => {
+  const server = await startServer(play);
+  const other = Buffer.from(newSshKey().publicLine.split(' ')[1] ?? '', 'base64');
+  t.match(await failed({ ...server.target, hostKey: other }), /[Hh]ost/);
+  t.match(await failed({ ...server.target, hostKey: Buffer.alloc(0) }), /[Hh]ost/);
+  t.match(await failed({ ...server.target, hostKey: server.target.hostKey.subarray(1) }), /[Hh]ost/);
+  await server.close();
+});
+
+t.test('a key that the host does not know', async (t) => {
+  const server = await startServer(play);
+  t.match(await failed({ ...server.target, privateKey: newSshKey().privateKey }), /authentication/);
+  await server.close();
+});
+
+t.test('nobody listens, nobody answers, nobody speaks SSH', async (t) => {
+  const server = await startServer(play);
+  await server.close();
+  t.match(await failed(server.target), /ECONNREFUSED/);
+  const sockets: Socket[] = [];
+  let greeting = '';
+  const listener = createServer((socket) => {
+    sockets.push(socket);
+    socket.on('error', () => {});
+    if (greeting !== '') socket.end(greeting);
+  });
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const address = listener.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const target = { ...server.target, port };
+  t.match(await failed(target, 200), /[Tt]imed out/);
+  greeting = 'HTTP/1.1 400 Bad Request\r\n\r\n';
+  t.match(await failed(target), /failed: ./);
+  greeting = 'SSH-2.0-x\r\n';
+  t.match(await failed(target), /failed: ./);
+  for (const socket of sockets) socket.destroy();
+  await new Promise((resolve) => listener.close(resolve));
+});
+
+t.test('a private key that is none', async (t) => {
+  const server = await startServer(play);
+  t.match(await failed({ ...server.target, privateKey: 'garbage' }), /privateKey/);
+  await server.close();
+});
+
+t.test('keys are fresh', async (t) => {
+  const [one, two] = [newSshKey(), newSshKey()];
+  t.not(one.privateKey, two.privateKey);
+  t.match(one.publicLine, /^ssh-ed25519 \S+/);
+});
+
+t.test('every key is whole, also one whose point begins with a zero byte', async (t) => {
+  const WIRE_LENGTH = 4 + 'ssh-ed25519'.length + 4 + 32;
+  // One key in 256 begins so: that 2000 have none happens once in 2500 runs, and then proves nothing.
+  const short = Array.from({ length: 2000 }, newSshKey).filter(
+    (key) => Buffer.from(key.publicLine.split(' ')[1] ?? '', 'base64').length !== WIRE_LENGTH,
+  );
+  t.same(short, []);
+});

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A clock whose hours pass in milliseconds: whenever nothing else is going on, the earliest sleeper is woken.
+import type { Clock } from '../effects/clock.ts';
+import { InterruptedError } from '../errors.ts';
+
+interface Sleeper {
+  at: number;
+  wake: () => void;
+}
+
+/** Real work between two sleeps (file writes) may take so many turns of the event loop. */
+const QUIET_TURNS = 3;
+
+export function simClock(): Clock {
+  let time = 0;
+  let sleepers: Sleeper[] = [];
+  let ticking = false;
+
+  const tick = async () => {
+    ticking = true;
+    while (sleepers.length > 0) {
+      const before = sleepers.length;
+      for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+      if (sleepers.length > before) continue;
+      sleepers.sort((a, b) => a.at - b.at);
+      const first = sleepers.shift();
+      if (first === undefined) break;
+      time = Math.max(time, first.at);
+      first.wake();
+    }
+    ticking = false;
+  };
+
+  return {
+    now: () => time,
+    wall: () => new Date(Date.UTC(2026, 0, 1) + time),
+    sleep: (ms, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal?.aborted) return reject(new InterruptedError());
+        const sleeper = { at: time + ms, wake: resolve };
+        sleepers.push(sleeper);
+        signal?.addEventListener(
+          'abort',
+          () => {
+            sleepers = sleepers.filter((one) => one !== sleeper);
+            reject(new InterruptedError());
+          },
+          { once: true },
+        );
+        if (!ticking) void tick();
+      }),
+  };
+}
