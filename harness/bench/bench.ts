@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// npm run bench: what kvm-hil adds to the work itself, as ratios measured in one run, into results/bench.json.
+// Shares and ratios only mean something inside one run on one machine; nothing here is asserted.
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { realClock } from '../effects/clock.ts';
+import { inPackage } from '../effects/dirs.ts';
+import { exec } from '../effects/exec.ts';
+import { writeWhole } from '../effects/files.ts';
+import { readJson } from '../effects/run-dir.ts';
+import { checkDocument } from '../effects/schema.ts';
+import { withTemporaryFolder } from '../effects/temporary.ts';
+import { version } from '../effects/version.ts';
+import { ensureImage } from '../kernel/build.ts';
+import { ensureProgram } from '../kernel/programs.ts';
+import { readSeries } from '../kernel/series.ts';
+import { type Base, ensureBase, parseBase } from '../kernel/source.ts';
+import { applySeries } from '../kernel/tree.ts';
+import type { Event } from '../model/events.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { ResultDocument } from '../model/result.ts';
+import { openHosts, tscFrequency } from '../run/hosts.ts';
+import { bareBoot, bareMake } from './bare.ts';
+
+const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
+const SERIES = inPackage('infra', 'series', 'gmem-fdinfo');
+const ROUNDS = 3;
+const TRUE_ROUNDS = 50;
+const boots = Number(process.argv[process.argv.indexOf('--boots') + 1] ?? 100) || 100;
+
+const say = (text: string) => process.stderr.write(`bench: ${text}\n`);
+const sink = (event: Event) => {
+  if (event.type === 'note') say(event.text);
+};
+const quiet = new AbortController().signal;
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** The demo series with another text in its second patch: new content, so that nothing of it is in a cache. */
+async function variant(folder: string, number: number): Promise<string> {
+  const copy = path.join(folder, `gmem-fdinfo-${number}`);
+  await cp(SERIES, copy, { recursive: true });
+  const last =
+    (await readdir(copy))
+      .filter((name) => name.endsWith('.patch'))
+      .sort()
+      .at(-1) ?? '';
+  const patch = await readFile(path.join(copy, last), 'utf8');
+  const text = `gmem-bindings:\\t%lu\\n`;
+  if (!patch.includes(text))
+    throw new Error('the second patch of the demo series is not as the bench expects it');
+  const stamp = `${Date.now().toString(36)}-${number}`;
+  await writeFile(path.join(copy, last), patch.replace(text, `${text}gmem-variant:\\t${stamp}\\n`));
+  return copy;
+}
+
+async function commitOf(base: Base, folder: string): Promise<string> {
+  return applySeries(base, await readSeries(folder), sink, quiet);
+}
+
+const base = await ensureBase(parseBase('debian:7.3'), sink, quiet);
+const program = await ensureProgram(quiet);
+const tscKhz = await tscFrequency(program.file);
+say('warming up: base and series built, host checked');
+await exec(process.execPath, [CLI, 'run', '--base', 'debian:7.3', '--series', SERIES, '--format', 'json']);
+
+const bench = await withTemporaryFolder(async (folder) => {
+  const image = await imageOf(base.commit, folder);
+  const boot = await measureBoots(image);
+  const patch = await measurePatch(folder, boot.bareMs);
+  const again = await measureUnchanged(folder);
+  return { patch_to_verdict: patch, unchanged_rebuild: again, boot, case_overhead: patch.overhead };
+});
+const { overhead, ...patch } = bench.patch_to_verdict;
+const document = {
+  schema: 'kvm-hil/bench/1',
+  tool: version(),
+  machine: { cpus: cpus().length, model: cpus()[0]?.model ?? '?' },
+  patch_to_verdict: patch,
+  unchanged_rebuild: bench.unchanged_rebuild,
+  boot: bench.boot,
+  case_overhead: overhead,
+};
+checkDocument('bench', document, 'results/bench.json');
+await writeWhole(inPackage('results', 'bench.json'), `${JSON.stringify(document, null, 2)}\n`);
+process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+
+async function imageOf(commit: string, folder: string): Promise<KernelImage> {
+  const logFile = path.join(folder, 'build.log');
+  return ensureImage({ base, commit, kconfig: 'base', role: 'base', logFile }, sink, quiet);
+}
+
+interface PatchRound {
+  totalMs: number;
+  makeMs: number;
+  ownMs: number;
+  caseMs: number[];
+  result: ResultDocument;
+}
+
+async function measurePatch(folder: string, bareBootMs: number) {
+  const rounds: PatchRound[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const bareCommit = await commitOf(base, await variant(folder, round * 2));
+    const makeMs = await bareMake(base, bareCommit);
+    const series = await variant(folder, round * 2 + 1);
+    const output = path.join(folder, `run-${round}`);
+    const started = performance.now();
+    const ran = await exec(process.execPath, [
+      CLI,
+      'run',
+      '--base',
+      'debian:7.3',
+      '--series',
+      series,
+      '--output',
+      output,
+    ]);
+    const totalMs = performance.now() - started;
+    if (ran.exitCode !== 0) throw new Error(`the demo series is not green: ${ran.stdout.slice(-2000)}`);
+    const result = (await readJson(path.join(output, 'result.json'))) as ResultDocument;
+    const own = result.tests.map((test) => test.ownUs ?? 0).reduce((sum, us) => sum + us, 0) / 1000;
+    const caseMs = result.tests.flatMap((test) =>
+      test.ownUs === undefined ? [] : [(test.durationMs ?? 0) - test.ownUs / 1000],
+    );
+    rounds.push({ totalMs, makeMs, ownMs: own, caseMs, result });
+    const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`;
+    say(`patch to verdict ${seconds(totalMs)}, bare make ${seconds(makeMs)}, cases ${seconds(own)}`);
+  }
+  const totalMs = median(rounds.map((one) => one.totalMs));
+  const makeMs = median(rounds.map((one) => one.makeMs));
+  const ownMs = median(rounds.map((one) => one.ownMs));
+  const floor = makeMs + bareBootMs + ownMs;
+  return {
+    ratio: round3(totalMs / floor),
+    rounds: ROUNDS,
+    shares: {
+      bare_make: round3(makeMs / totalMs),
+      bare_boot: round3(bareBootMs / totalMs),
+      cases: round3(ownMs / totalMs),
+      kvm_hil: round3((totalMs - floor) / totalMs),
+    },
+    seconds: { total: round3(totalMs / 1000), bare_make: round3(makeMs / 1000), cases: round3(ownMs / 1000) },
+    overhead: await measureOverhead(rounds.flatMap((one) => one.caseMs)),
+  };
+}
+
+// What a case costs beyond its own time, against `true` over the same kind of connection.
+async function measureOverhead(caseMs: readonly number[]) {
+  const trueMs = await measureTrue();
+  return {
+    ratio: round3(median(caseMs) / median(trueMs)),
+    median_case_ms: round3(median(caseMs)),
+    median_true_ms: round3(median(trueMs)),
+    cases: caseMs.length,
+  };
+}
+
+async function measureTrue(): Promise<number[]> {
+  return withTemporaryFolder(async (folder) => {
+    const [host] = await openHosts(['qemu'], program.file, false);
+    if (host === undefined) throw new Error('no host');
+    const machine = await host.boot({
+      image: await imageOf(base.commit, folder),
+      parameters: [],
+      consoleFile: path.join(folder, 'console.log'),
+      program,
+      signal: quiet,
+    });
+    const times: number[] = [];
+    for (let round = 0; round < TRUE_ROUNDS; round++) {
+      times.push((await machine.exec('true', { timeoutMs: 10_000 })).durationMs);
+    }
+    await machine.close();
+    return times;
+  });
+}
+
+async function measureUnchanged(folder: string) {
+  const makeMs = await bareMake(base, await commitOf(base, SERIES));
+  const nothingMs = await bareMake(base, await commitOf(base, SERIES));
+  const started = performance.now();
+  const built = await exec(process.execPath, [CLI, 'build', '--base', 'debian:7.3', '--series', SERIES]);
+  const buildMs = performance.now() - started;
+  const cached = built.stderr.includes('is in the cache');
+  await imageOf(base.commit, folder);
+  return {
+    make_calls: cached ? 0 : 1,
+    ratio_to_make_with_nothing_to_do: round3(buildMs / nothingMs),
+    seconds: {
+      build: round3(buildMs / 1000),
+      make_nothing: round3(nothingMs / 1000),
+      make: round3(makeMs / 1000),
+    },
+  };
+}
+
+async function measureBoots(image: KernelImage) {
+  const bare: number[] = [];
+  const ours: number[] = [];
+  const [host] = await openHosts(['qemu'], program.file, false);
+  if (host === undefined) throw new Error('no host');
+  let failed = 0;
+  await withTemporaryFolder(async (folder) => {
+    for (let round = 0; round < boots; round++) {
+      // In turns, so that a machine that slows down slows both.
+      if (round % 4 === 0) bare.push(await bareBoot(image, tscKhz));
+      const started = realClock.now();
+      try {
+        const machine = await host.boot({
+          image,
+          parameters: [],
+          consoleFile: path.join(folder, `console-${round}.log`),
+          program,
+          signal: quiet,
+        });
+        ours.push(realClock.now() - started);
+        await machine.close();
+      } catch (error) {
+        failed++;
+        say(`boot ${round + 1}: ${(error as Error).message}`);
+      }
+    }
+  });
+  say(`${boots} boots, ${failed} failed`);
+  return {
+    ratio: round3(median(ours) / median(bare)),
+    boots,
+    failed,
+    bareMs: round3(median(bare)),
+    median_ms: round3(median(ours)),
+    slowest_ms: round3(Math.max(...ours)),
+  };
+}
+
+function round3(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}
