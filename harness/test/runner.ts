@@ -58,7 +58,8 @@ async function runFile(file: string, o: RunnerOptions): Promise<TestFile> {
     reject: false,
     all: true,
     timeout: o.timeoutMs,
-    env: { TAP: '1' },
+    // The deadline is ours: tap's own, 30 s for a file, knows nothing of kernels that build.
+    env: { TAP: '1', TAP_TIMEOUT: String(o.timeoutMs / 1000) },
     maxBuffer: 256 * 1024 * 1024,
   });
   const counts = { pass: 0, fail: 0, skips: [] as string[] };
