@@ -46,6 +46,16 @@ interface Live {
   boot: number;
 }
 
+interface Tail {
+  folder: string;
+  /** Where the log stood when the case began. */
+  from: number;
+  id: string;
+  marker: string;
+  /** Lines that are on disk. */
+  written: number;
+}
+
 export class Session {
   /** Facts of the host under this kernel, once it was up. */
   facts: HostFacts | undefined;
@@ -58,7 +68,7 @@ export class Session {
   /** Why the machine has to be booted afresh before the next case. */
   private dirty: string | undefined;
   /** The case whose log still grows until the next one begins. */
-  private tail: { folder: string; from: number; id: string; marker: string } | undefined;
+  private tail: Tail | undefined;
 
   constructor(o: SessionOptions) {
     this.o = o;
@@ -137,13 +147,18 @@ export class Session {
       timeoutMs,
       timeScale: this.timeScale(),
     });
-    await writeWhole(path.join(folder, 'observations.jsonl'), capture.stdout);
-    if (capture.stderr !== '') await writeWhole(path.join(folder, 'stderr'), capture.stderr);
+    this.tail = { folder, from, id: unit.case, marker: capture.marker, written: 0 };
+    const writes = [
+      writeWhole(path.join(folder, 'observations.jsonl'), capture.stdout),
+      this.writeLog(live, this.tail),
+    ];
+    if (capture.stderr !== '') writes.push(writeWhole(path.join(folder, 'stderr'), capture.stderr));
     if (capture.death !== undefined) {
-      await writeWhole(path.join(folder, 'console'), live.machine.console.since(0).slice(-DMESG_CHARS_MAX));
+      const console = live.machine.console.since(0).slice(-DMESG_CHARS_MAX);
+      writes.push(writeWhole(path.join(folder, 'console'), console));
     }
-    this.tail = { folder, from, id: unit.case, marker: capture.marker };
-    await this.writeLog(live);
+    await Promise.all(writes);
+    // The last of the case's files: what has it is whole.
     await this.record(folder, recordOf(id, live.boot, started, capture));
     this.dirty = whyReboot(capture);
     sink({ type: 'case.ended', unit: id, boot: live.boot, ms: capture.ms, state: stateOf(capture) });
@@ -166,7 +181,7 @@ export class Session {
   // Records that came after a case's end marker and before the next start are still that case's.
   private async finishTail(live: Live): Promise<void> {
     if (this.tail === undefined) return;
-    await this.writeLog(live);
+    await this.writeLog(live, this.tail);
     this.tail = undefined;
   }
 
@@ -177,16 +192,15 @@ export class Session {
     if (splat !== undefined) this.dirty = `a splat: ${splat.title}`;
   }
 
-  private tailLines(live: Live, tail: { from: number; id: string; marker: string }): KmsgLine[] {
+  private tailLines(live: Live, tail: Tail): KmsgLine[] {
     return fromMarker(live.kmsg.since(tail.from), tail, tail.marker);
   }
 
-  private async writeLog(live: Live): Promise<void> {
-    const { tail } = this;
-    if (tail === undefined) return;
-    const text = this.tailLines(live, tail)
-      .map((line) => `${line.raw}\n`)
-      .join('');
+  private async writeLog(live: Live, tail: Tail): Promise<void> {
+    const lines = this.tailLines(live, tail);
+    if (lines.length === tail.written && lines.length > 0) return;
+    tail.written = lines.length;
+    const text = lines.map((line) => `${line.raw}\n`).join('');
     await writeWhole(path.join(tail.folder, 'dmesg'), text.slice(0, DMESG_CHARS_MAX));
   }
 
