@@ -193,32 +193,36 @@ export function isStall(splat: Splat): boolean {
 
 /** The header without what changes from run to run. Names of processes may hold blanks and slashes ("CPU 0/KVM"). */
 export function titleOf(header: string): string {
-  return header
-    .slice(0, LINE_CHARS_MAX)
-    .replace(/^watchdog: /, '')
-    .replace(/, CPU#\d+: .*$/s, '')
-    .replace(/^(INFO: task ).*:\d+(?= blocked )/, '$1TASK')
-    .replace(/ \[[^\]]*:\d+\]$/, '')
-    .replace(/( in process ).*?(?= {2}|$)/, '$1TASK ')
-    .replace(/ Comm:.* Pid:\d+$/, '')
-    .replace(/^(WARNING: ).*\/\d+ (?=still has |is )/, '$1TASK ')
-    .replace(/(: scheduling [\w -]+: ).*$/, '$1TASK')
-    .replace(/\((?:Not tainted|Tainted: [^)]*)\)/, '')
-    .replace(/\b(pfn|pte|pmd|mm):[0-9a-f]+\b/g, '$1:ADDR')
-    .replace(/0x[0-9a-f]+|\b[0-9a-f]{16}\b/gi, 'ADDR')
-    .replace(/\+ADDR\/ADDR/g, '')
-    .replace(/( jiffies! ).*$/, '$1')
-    .replace(/(detected expedited stalls on CPUs\/tasks|workqueue lockup - pool).*$/, '$1')
-    .replace(/(\.[chS])(?::\d+)+/g, '$1')
-    .replace(/,? ?CPU#?:? ?\d+:? ?/g, ' ')
-    .replace(/\bby task \S+/g, 'by task TASK')
-    .replace(/[:#]? ?\S+\/\d+$/g, '')
-    .replace(/\b\d+(s?)\b/g, 'N$1')
-    .replace(/\s+/g, ' ')
-    .replace(/ (?=:)/g, '')
-    .replace(/[\s:,]+$/, '')
-    .trim()
-    .slice(0, TITLE_CHARS_MAX);
+  return (
+    header
+      .slice(0, LINE_CHARS_MAX)
+      .replace(/^watchdog: /, '')
+      // An out-of-tree build names sources by their way from the objects: ../../tree/mm/gup.c.
+      .replace(/(?:\.\.\/)+(?:tree\/)?(?=[\w-]+\/)/, '')
+      .replace(/, CPU#\d+: .*$/s, '')
+      .replace(/^(INFO: task ).*:\d+(?= blocked )/, '$1TASK')
+      .replace(/ \[[^\]]*:\d+\]$/, '')
+      .replace(/( in process ).*?(?= {2}|$)/, '$1TASK ')
+      .replace(/ Comm:.* Pid:\d+$/, '')
+      .replace(/^(WARNING: ).*\/\d+ (?=still has |is )/, '$1TASK ')
+      .replace(/(: scheduling [\w -]+: ).*$/, '$1TASK')
+      .replace(/\((?:Not tainted|Tainted: [^)]*)\)/, '')
+      .replace(/\b(pfn|pte|pmd|mm):[0-9a-f]+\b/g, '$1:ADDR')
+      .replace(/0x[0-9a-f]+|\b[0-9a-f]{16}\b/gi, 'ADDR')
+      .replace(/\+ADDR\/ADDR/g, '')
+      .replace(/( jiffies! ).*$/, '$1')
+      .replace(/(detected expedited stalls on CPUs\/tasks|workqueue lockup - pool).*$/, '$1')
+      .replace(/(\.[chS])(?::\d+)+/g, '$1')
+      .replace(/,? ?CPU#?:? ?\d+:? ?/g, ' ')
+      .replace(/\bby task \S+/g, 'by task TASK')
+      .replace(/[:#]? ?\S+\/\d+$/g, '')
+      .replace(/\b\d+(s?)\b/g, 'N$1')
+      .replace(/\s+/g, ' ')
+      .replace(/ (?=:)/g, '')
+      .replace(/[\s:,]+$/, '')
+      .trim()
+      .slice(0, TITLE_CHARS_MAX)
+  );
 }
 
 // --- internal ---

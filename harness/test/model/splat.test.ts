@@ -175,6 +175,10 @@ check(
   'general protection fault, probably for non-canonical address 0xdead000000000122: 0000 [#2] SMP',
   'oops: general protection fault, probably for non-canonical address ADDR: N [#N] SMP',
 );
+check(
+  'WARNING: ../../tree/virt/kvm/guest_memfd.c:212 at kvm_gmem_release+0x1a/0x40, CPU#1: kvm-cases/77',
+  'warning: WARNING: virt/kvm/guest_memfd.c at kvm_gmem_release',
+);
 
 t.test('a title is short, whatever the kernel printed', async (t) => {
   t.equal(titleOf(`BUG: ${'x'.repeat(10_000)}`).length, 120);
