@@ -38,10 +38,15 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
   program
     .command('run')
     .description('the main job: build base and series, boot both, run the cases, judge')
-    .requiredOption(...base)
+    .option(...base)
     .option(...series)
     .option('--provides <capability>', 'the series promises this capability (repeatable)', collect, [])
-    .option('--host <name>', 'where to run (repeatable; default: qemu)', collect, [])
+    .option(
+      '--host <name>',
+      'where to run: qemu (the default), or local, this machine as it is (repeatable)',
+      collect,
+      [],
+    )
     .option('--case <glob>', 'only these cases, e.g. gmem/bind or "gmem/*" (repeatable)', collect, [])
     .option(
       '--tag <tag>',

@@ -35,13 +35,15 @@ export function bareBoot(image: KernelImage, tscKhz: number | undefined): Promis
   return withTemporaryFolder(async (folder) => {
     const initrd = `${folder}/initrd`;
     await writeWhole(initrd, cpio(await tinyRoot()));
+    const { vmlinux } = image;
+    if (vmlinux === null) throw new Error('there is no kernel to boot');
     const { machine } = chooseMachine(image.config, 'tcg', tscKhz);
     const args = qemuArguments({
       accelerator: 'tcg',
       machine,
       cpus: 2,
       memoryMiB: 2048,
-      vmlinux: image.vmlinux,
+      vmlinux,
       initrdFd: 0,
       qmpFd: 3,
       parameters: kernelParameters(machine, 'tcg', tscKhz),

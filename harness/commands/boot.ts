@@ -2,9 +2,9 @@
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
 import { inCache } from '../effects/dirs.ts';
 import { writeWhole } from '../effects/files.ts';
-import { InterruptedError } from '../errors.ts';
+import { InterruptedError, UsageError } from '../errors.ts';
 import { ensureProgram } from '../kernel/programs.ts';
-import { openHosts } from '../run/hosts.ts';
+import { bootsNothing, openHosts } from '../run/hosts.ts';
 import { type BuildOptions, buildImages } from './build.ts';
 import { openContext } from './context.ts';
 
@@ -20,6 +20,13 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
   const context = openContext();
   try {
     const { sink, signal } = context;
+    if (bootsNothing(o.host)) {
+      throw new UsageError({
+        code: 'kernel-is-there',
+        message: `${o.host} runs the kernel that is there: nothing can be booted on it`,
+        hint: 'use --host qemu',
+      });
+    }
     const [built] = await buildImages(o, context);
     if (built === undefined) throw new Error('nothing was built');
     const program = await ensureProgram(signal);

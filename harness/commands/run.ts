@@ -9,20 +9,20 @@ import { RunDir } from '../effects/run-dir.ts';
 import { version } from '../effects/version.ts';
 import { UsageError } from '../errors.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
-import { parseBase } from '../kernel/source.ts';
+import { type BaseSpec, parseBase } from '../kernel/source.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { runFlow } from '../run/flow.ts';
-import { checkHostNames, openHosts } from '../run/hosts.ts';
-import { openWorkshop } from '../run/workshop.ts';
+import { bootsNothing, checkHostNames, openHosts } from '../run/hosts.ts';
+import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
 import { openContext } from './context.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
-  base: string;
+  base?: string;
   series?: string;
   provides: string[];
   host: string[];
@@ -44,10 +44,10 @@ const ROUNDS_MAX = 100_000;
 export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
   const kconfig = kconfigOption(o.kconfig);
-  const base = parseBase(o.base);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const hosts = o.host.length === 0 ? ['qemu'] : [...new Set(o.host)];
   checkHostNames(hosts);
+  const base = kernelSource(o, hosts);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
   const all = await readCases();
@@ -63,7 +63,11 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const context = openContext();
   try {
     const created = realClock.wall();
-    const root = await newRunFolder(o.output, created, series?.slug ?? o.base.replace(/\W+/g, '-'));
+    const root = await newRunFolder(
+      o.output,
+      created,
+      series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-'),
+    );
     const run = await RunDir.create(root);
     context.keepIn(run);
     const record: RunRecord = {
@@ -74,7 +78,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
       command,
       seed,
       kconfig,
-      base: { spec: o.base, name: null, commit: null },
+      base: { spec: o.base ?? 'running', name: null, commit: null },
       series:
         series === undefined
           ? null
@@ -96,7 +100,8 @@ export async function runCommand(o: RunOptions): Promise<number> {
       sink,
       run,
       record,
-      workshop: openWorkshop({ base, series, kconfig, sink, signal }),
+      workshop:
+        base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
       hosts: (program) => openHosts(hosts, program.file, kconfig === 'debug'),
       cases: all,
       contracts: (ids) => keepContracts(run, ids),
@@ -112,6 +117,34 @@ export async function runCommand(o: RunOptions): Promise<number> {
 }
 
 // --- internal ---
+
+/** @returns undefined when the kernel is the one that runs on the hosts already */
+function kernelSource(o: RunOptions, hosts: readonly string[]): BaseSpec | undefined {
+  const fixed = hosts.filter(bootsNothing);
+  if (fixed.length > 0 && fixed.length < hosts.length) {
+    throw new UsageError({
+      code: 'mixed-hosts',
+      message: `${fixed.join(', ')} runs the kernel that is there, the other hosts run one that is built`,
+      hint: 'give each kind of host a run of its own',
+    });
+  }
+  if (fixed.length > 0 && (o.base !== undefined || o.series !== undefined || o.kconfig !== 'base')) {
+    throw new UsageError({
+      code: 'kernel-is-there',
+      message: `--host ${fixed.join(', ')} runs the kernel that is there: nothing is built or booted for it`,
+      hint: 'leave out --base, --series and --kconfig, or use --host qemu',
+    });
+  }
+  if (fixed.length > 0) return undefined;
+  if (o.base === undefined) {
+    throw new UsageError({
+      code: 'no-base',
+      message: '--base is missing: which kernel source is it about?',
+      hint: 'for example --base debian:7.3; only --host local needs none',
+    });
+  }
+  return parseBase(o.base);
+}
 
 function chooseCases(all: readonly CaseFiles[], o: RunOptions): CaseFiles[] {
   const selection = { cases: o.case, tags: o.tag, skipTags: o.skipTag };
@@ -151,10 +184,11 @@ async function newRunFolder(output: string | undefined, created: Date, slug: str
 }
 
 function commandLine(o: RunOptions, seed: string): string {
-  const words = ['kvm-hil', 'run', '--base', o.base];
+  const words = ['kvm-hil', 'run'];
   const add = (name: string, values: readonly string[]) => {
     for (const value of values) words.push(`--${name}`, value);
   };
+  if (o.base !== undefined) add('base', [o.base]);
   if (o.series !== undefined) add('series', [o.series]);
   add('provides', o.provides);
   add('host', o.host);
@@ -177,7 +211,7 @@ function describePlan(
   units: readonly string[],
 ): string {
   const lines = [
-    `base    ${o.base}`,
+    `base    ${o.base ?? 'the running kernel'}`,
     `series  ${series === undefined ? 'none' : `${series.title}, ${series.patches.length} patches`}`,
     ...(series?.patches ?? []).map((patch) => `        ${patch.index}. ${patch.subject}`),
     ...(series === undefined || series.provides.length === 0

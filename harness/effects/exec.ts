@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Local processes: the one door to execa. A process started here never outlives the runner, not even after kill -9.
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
 import { execa } from 'execa';
 import { InfraError, InterruptedError } from '../errors.ts';
@@ -219,15 +220,16 @@ function boundedLog(file: string): BoundedLog {
       left -= Buffer.byteLength(text);
       stream.write(left > 0 ? text : '\n[log cut here: it is over its bound]\n');
     },
-    close: () =>
-      new Promise((resolve, reject) => {
-        stream.end(() => {
-          if (failure === undefined) resolve();
-          else
-            reject(
-              new InfraError({ code: 'log-write', message: `cannot write ${file}: ${failure.message}` }),
-            );
-        });
-      }),
+    close: async () => {
+      // Only `close` comes after an error: a file that cannot be opened may say so later than end() returns.
+      if (!stream.closed) {
+        // An error ends the wait too; it is kept in `failure`.
+        const closed = once(stream, 'close').catch(() => {});
+        stream.end();
+        await closed;
+      }
+      if (failure === undefined) return;
+      throw new InfraError({ code: 'log-write', message: `cannot write ${file}: ${failure.message}` });
+    },
   };
 }

@@ -2,6 +2,7 @@
 // SSH: the one door to ssh2. One connection, many channels; the host key is pinned.
 import ssh2 from 'ssh2';
 import { InfraError, messageOf } from '../errors.ts';
+import { KeptBytes } from './kept.ts';
 
 export interface SshTarget {
   host: string;
@@ -143,8 +144,8 @@ function execOn(
 ): Promise<RemoteResult> {
   const started = performance.now();
   const keep = o.keepBytes ?? KEEP_BYTES;
-  const stdout = new Kept(keep);
-  const stderr = new Kept(keep);
+  const stdout = new KeptBytes(keep);
+  const stderr = new KeptBytes(keep);
   return new Promise((resolve) => {
     let exitCode: number | null = null;
     let signal: string | null = null;
@@ -231,24 +232,4 @@ function shellOn(
       void closed.then(done);
     });
   });
-}
-
-class Kept {
-  truncated = false;
-  private readonly pieces: Buffer[] = [];
-  private left: number;
-
-  constructor(bytes: number) {
-    this.left = bytes;
-  }
-
-  add(piece: Buffer): void {
-    if (piece.length > this.left) this.truncated = true;
-    if (this.left > 0) this.pieces.push(piece.subarray(0, this.left));
-    this.left = Math.max(0, this.left - piece.length);
-  }
-
-  text(): string {
-    return Buffer.concat(this.pieces).toString('utf8');
-  }
 }

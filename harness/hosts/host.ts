@@ -5,6 +5,8 @@ import type { KernelImage } from '../model/image.ts';
 import type { Death } from '../model/verdict.ts';
 
 export interface HostTraits {
+  /** False: it runs the kernel that it runs. What a case leaves behind there stays. */
+  boots: boolean;
   /** Not real hardware: timings and absent races prove little. */
   emulated: boolean;
   /** What a case's timeout is multiplied by here. */

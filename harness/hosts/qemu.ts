@@ -69,6 +69,7 @@ async function findTraits(settings: QemuSettings, accelerator: Accelerator): Pro
   const name = /version (\S+)/.exec(version.stdout)?.[1] ?? '?';
   const emulated = accelerator === 'tcg';
   return {
+    boots: true,
     emulated,
     timeScale: (emulated ? 4 : 1) * (settings.slowKernel === true ? 4 : 1),
     how: [
@@ -86,6 +87,8 @@ async function bootQemu(
   request: BootRequest,
 ): Promise<Machine> {
   if (request.signal.aborted) throw new InterruptedError();
+  const { vmlinux } = request.image;
+  if (vmlinux === null) throw new Error('there is no file to boot this kernel from');
   const { machine } = chooseMachine(request.image.config, accelerator, settings.tscKhz);
   const keys = bootKeys();
   const initrd = anonymousFile(Buffer.concat([await systemArchive(request.program.file), keys.archive]));
@@ -96,7 +99,7 @@ async function bootQemu(
     machine,
     cpus: Math.min(CPUS_MAX, Math.max(2, availableParallelism())),
     memoryMiB: settings.memoryMiB ?? MEMORY_MIB,
-    vmlinux: request.image.vmlinux,
+    vmlinux,
     initrdFd: 3,
     qmpFd: 4,
     parameters: [...kernelParameters(machine, accelerator, settings.tscKhz), ...request.parameters],

@@ -35,6 +35,8 @@ export interface Script {
   /** Goes wrong at the n-th step (a boot, or a command), counted from 1. */
   fault?: { step: number; kind: Fault };
   exclusive?: boolean;
+  /** It cannot be booted afresh. */
+  boots?: false;
 }
 
 export interface ScriptedHost extends Host {
@@ -61,10 +63,17 @@ export function scriptedHost(script: Script): ScriptedHost {
     steps: () => state.steps,
     open: () => state.open,
     boots: () => state.boots,
-    traits: async () => ({ emulated: script.emulated, timeScale: 1, how: ['a script'] }),
+    traits: async () => ({
+      boots: script.boots !== false,
+      emulated: script.emulated,
+      timeScale: 1,
+      how: ['a script'],
+    }),
     boot: async (request) => {
       const fault = next();
       await script.clock.sleep(BOOT_MS, request.signal);
+      if (script.boots === false && state.boots > 0)
+        throw new InfraError({ code: 'no-reboot', message: 'the scripted host cannot be booted afresh' });
       if (fault === 'infra-boot')
         throw new InfraError({ code: 'scripted', message: 'the scripted host is broken' });
       if (fault === 'kernel-boot' || fault === 'silent' || fault === 'garbage') {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Source commit plus configuration -> KernelImage. The image is cached by the content of all that goes into it; the
+// Source commit plus configuration -> BuiltImage. The image is cached by the content of all that goes into it; the
 // object folder stays warm per base and configuration.
 import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import { checkDocument } from '../effects/schema.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import { buildErrorText, firstBuildError } from '../model/build-log.ts';
 import type { EventSink } from '../model/events.ts';
-import type { KernelImage } from '../model/image.ts';
+import type { BuiltImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
 import { touchCache } from './cache.ts';
 import { configure, type KconfigName, readFragments } from './configure.ts';
@@ -51,7 +51,7 @@ export async function ensureImage(
   request: BuildRequest,
   sink: EventSink,
   signal?: AbortSignal,
-): Promise<KernelImage> {
+): Promise<BuiltImage> {
   const { base, commit } = request;
   const tree = treeOf(base);
   const compiler = await compilerVersion();
@@ -92,7 +92,7 @@ async function build(
   target: Target,
   sink: EventSink,
   signal?: AbortSignal,
-): Promise<KernelImage> {
+): Promise<BuiltImage> {
   const { base, commit } = request;
   const tree = treeOf(base);
   const objects = objectsOf(base, request.kconfig);
@@ -158,7 +158,7 @@ async function storeImage(
   await rename(fresh, folder);
 }
 
-async function openImage(folder: string, hash: string, cached: boolean): Promise<KernelImage | undefined> {
+async function openImage(folder: string, hash: string, cached: boolean): Promise<BuiltImage | undefined> {
   const file = path.join(folder, 'image.json');
   const text = await readIfThere(file);
   if (text === undefined) return undefined;

@@ -6,8 +6,8 @@ export interface KernelImage {
   hash: string;
   /** `uname -r`: unique, so that "is this kernel running?" has an answer. */
   release: string;
-  /** Uncompressed ELF with a PVH entry point. */
-  vmlinux: string;
+  /** Uncompressed ELF with a PVH entry point; null for a kernel that runs already. */
+  vmlinux: string | null;
   /** The final .config, as text. */
   config: string;
   /** The source commit, in the base's repository. */
@@ -19,3 +19,6 @@ export interface KernelImage {
   /** The image was in the cache: nothing was compiled. */
   cached: boolean;
 }
+
+/** An image that was built, and can be booted. */
+export type BuiltImage = KernelImage & { vmlinux: string };

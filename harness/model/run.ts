@@ -48,6 +48,8 @@ export interface BuildRecord {
   commit?: string;
   compiler?: string;
   cached?: boolean;
+  /** Nothing was built: it is the kernel that runs already. */
+  running?: boolean;
   unknownSymbols?: string[];
   error?: ErrorRecord;
 }

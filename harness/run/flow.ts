@@ -124,6 +124,7 @@ async function buildKernel(
       cached,
       unknownSymbols,
     };
+    if (image.vmlinux === null) built.running = true;
     await keepBuildFiles(run, role, image);
     await run.write('build', file, built);
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Hosts by name. `qemu` is always there.
+// Hosts by name. `qemu` and `local` are always there.
 import { readFile } from 'node:fs/promises';
 import { realClock } from '../effects/clock.ts';
 import { inCache } from '../effects/dirs.ts';
@@ -7,9 +7,15 @@ import { exec } from '../effects/exec.ts';
 import { readIfThere, writeWhole } from '../effects/files.ts';
 import { UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
+import { localHost } from '../hosts/local.ts';
 import { qemuHost } from '../hosts/qemu.ts';
 
-export const HOST_NAMES = ['qemu'] as const;
+export const HOST_NAMES = ['qemu', 'local'] as const;
+
+/** Hosts that run the kernel that is on them already. */
+export function bootsNothing(name: string): boolean {
+  return name === 'local';
+}
 
 /** @throws UsageError `unknown-host` */
 export function checkHostNames(names: readonly string[]): void {
@@ -33,9 +39,14 @@ export async function openHosts(
   slowKernel: boolean,
 ): Promise<Host[]> {
   checkHostNames(names);
+  if (names.every(bootsNothing)) return names.map(localHost);
   const nestedKvm = await offersNesting(program);
   const tscKhz = await tscFrequency(program);
-  return names.map((name) => qemuHost({ name, clock: realClock, nestedKvm, tscKhz, slowKernel }));
+  return names.map((name) =>
+    bootsNothing(name)
+      ? localHost(name)
+      : qemuHost({ name, clock: realClock, nestedKvm, tscKhz, slowKernel }),
+  );
 }
 
 /**

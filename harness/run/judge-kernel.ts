@@ -14,7 +14,8 @@ export function judgeBuild(role: KernelRole, build: BuildRecord | undefined): Te
   if (build === undefined)
     return { ...test, verdict: 'miss', reason: { code: 'interrupted', text: 'never built' } };
   if (build.error !== undefined) return failedByError({ ...test, durationMs: build.ms }, build.error);
-  const text = build.cached === true ? 'from the cache, unchanged' : 'built';
+  const cached = build.cached === true ? 'from the cache, unchanged' : 'built';
+  const text = build.running === true ? 'not built: it runs already' : cached;
   const unknown = build.unknownSymbols ?? [];
   const notKnown = unknown.length === 0 ? '' : `; not known to this tree: ${unknown.join(', ')}`;
   return {

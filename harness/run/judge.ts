@@ -168,6 +168,7 @@ async function describeHost(
   }
   const here = tests.filter((test) => test.host === host);
   const notShown = new Map<string, string>();
+  if (facts?.can['kmsg'] === false) notShown.set('splats', 'the kernel log cannot be read there');
   for (const test of here) {
     if (test.verdict === 'skip') notShown.set(test.case, test.reason.text);
     for (const invariant of test.invariants) {

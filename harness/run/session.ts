@@ -96,7 +96,7 @@ export class Session {
       return;
     }
     const first = await this.attempt(unit, manifest, folder, false);
-    if (!deservesSecondLook(first, this.emulated())) return;
+    if (!this.canReboot() || !deservesSecondLook(first, this.emulated())) return;
     this.dirty ??= 'a second look at a timeout or a stall';
     await this.attempt(unit, manifest, path.join(folder, 'again'), true);
     this.dirty ??= 'a second look at a timeout or a stall';
@@ -115,6 +115,11 @@ export class Session {
 
   emulated(): boolean {
     return this.traits?.emulated === true;
+  }
+
+  /** Whether it can be booted afresh. */
+  canReboot(): boolean {
+    return this.traits?.boots !== false;
   }
 
   timeScale(): number {
@@ -216,7 +221,7 @@ export class Session {
         return this.live;
       } catch (error) {
         if (error instanceof InterruptedError || !(error instanceof HilError)) throw error;
-        if (error instanceof KernelError || tries === INFRA_BOOTS_MAX) {
+        if (error instanceof KernelError || tries === INFRA_BOOTS_MAX || !this.canReboot()) {
           this.given = error;
           throw error;
         }
@@ -290,10 +295,20 @@ export class Session {
     const facts = { ...said, emulated: this.emulated(), driver: host.driver };
     const checked = checkDocument<HostFacts>('facts', facts, `${host.name}: kvm-cases --facts`);
     await run.write('facts', path.join(folder, 'facts.json'), checked);
+    if (checked.kvm === false) {
+      const what = {
+        code: 'no-kvm',
+        message: `${host.name}: /dev/kvm does not work under ${checked.release}`,
+        hint: 'the console or dmesg may say why; is KVM configured, and virtualisation enabled?',
+      };
+      throw this.canReboot() ? new KernelError(what) : new InfraError(what);
+    }
+    this.facts = checked;
+    // What a machine that was not booted for this run logged before is nobody's finding.
+    if (!this.canReboot()) return;
     // What the kernel logged while booting is judged too: a WARN in an initcall is a finding.
     const log = live.kmsg.since(0).map((line) => `${line.raw}\n`);
     await writeWhole(path.join(folder, 'boot.dmesg'), log.join(''));
-    this.facts = checked;
   }
 }
 
@@ -316,6 +331,7 @@ export async function keepBuildFiles(run: RunDir, role: KernelRole, image: Kerne
     image.unknownSymbols.map((symbol) => `CONFIG_${symbol}\n`).join(''),
   );
   await writeWhole(path.join(folder, 'release'), `${image.release}\n`);
+  if (image.vmlinux === null) return;
   const log = path.join(path.dirname(image.vmlinux), 'build.log');
   await copyFile(log, path.join(folder, 'build.log')).catch(() => {});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The real workshop: kernels from kernel/, each step done once a run.
 
+import { runningImage } from '../hosts/local.ts';
 import { ensureImage } from '../kernel/build.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
@@ -36,6 +37,19 @@ export function openWorkshop(o: WorkshopOptions): Workshop {
     },
     image: async (role, commit, logFile, nice) =>
       ensureImage({ base: await ready(), commit, kconfig, role, logFile, nice }, sink, signal),
+    program: () => ensureProgram(signal),
+  };
+}
+
+/** For hosts that are not booted: the kernel is there, only the case program is built. */
+export function runningWorkshop(signal: AbortSignal): Workshop {
+  const image = runningImage();
+  return {
+    base: async () => ({ name: `the running kernel, Linux ${image.release}`, commit: image.commit }),
+    series: async () => {
+      throw new Error('there is no series on a kernel that runs already');
+    },
+    image: async () => image,
     program: () => ensureProgram(signal),
   };
 }

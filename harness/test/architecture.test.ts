@@ -21,7 +21,7 @@ function filesBelow(folder: string): string[] {
 }
 
 /** `import x from 'y'`, `export x from 'y'`, `import 'y'` and `import('y')`, types included. */
-const IMPORT = /(?:\bfrom|^import|\bimport\()\s*'([^']+)'/gm;
+const IMPORT = /(?:\bfrom\s+|^import\s+|\bimport\(\s*)'([^']+)'/gm;
 
 const sources: Source[] = ['harness', 'infra']
   .flatMap(filesBelow)

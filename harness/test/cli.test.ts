@@ -99,7 +99,10 @@ const CASES: [argv: string[], exitCode: number, message: RegExp][] = [
   // Commands and options.
   [['rum'], 2, /unknown command 'rum'\n\(Did you mean run\?\)/],
   [run('--sries', 'x'), 2, /unknown option '--sries'\n\(Did you mean --series\?\)/],
-  [['run'], 2, /required option '--base <base>'/],
+  [['run'], 2, /--base is missing/],
+  [['run', '--host', 'local', '--base', 'debian:7.3'], 2, /runs the kernel that is there/],
+  [['run', '--host', 'local', '--host', 'qemu'], 2, /give each kind of host a run of its own/],
+  [['boot', '--host', 'local', '--base', 'debian:7.3'], 2, /nothing can be booted on it/],
   [['build'], 2, /required option '--base <base>'/],
   [['run', '--base'], 2, /argument missing/],
   [['judge'], 2, /missing required argument 'run'/],

@@ -20,7 +20,7 @@ import { ensureImage, objectsOf } from '../../kernel/build.ts';
 import type { KconfigName } from '../../kernel/configure.ts';
 import type { Base } from '../../kernel/source.ts';
 import type { Event } from '../../model/events.ts';
-import type { KernelImage } from '../../model/image.ts';
+import type { BuiltImage } from '../../model/image.ts';
 import { caught, withCache, withTemp } from '../temp.ts';
 import { type Commit, commitsOn, configCalls, copyBase, edited, FILES, fakeBase } from './fake-base.ts';
 
@@ -46,7 +46,7 @@ interface Bench {
   build(
     commit?: string,
     more?: { kconfig?: KconfigName; signal?: AbortSignal; onEvent?: (event: Event) => void },
-  ): Promise<KernelImage>;
+  ): Promise<BuiltImage>;
   /** Commits on the base, ready to be built. */
   commit(...commits: Commit[]): Promise<string>;
 }
@@ -151,7 +151,7 @@ t.test('a .config that somebody changed is made again', (t) =>
 
 // --- what does not build ---
 
-const failure = async (building: Promise<KernelImage>): Promise<KernelError> => {
+const failure = async (building: Promise<BuiltImage>): Promise<KernelError> => {
   const error = await caught(building);
   t.ok(error instanceof KernelError, String(error));
   return error as KernelError;

@@ -90,6 +90,8 @@ export interface FlowSetup {
   provides?: string[];
   series?: boolean;
   emulated?: boolean;
+  /** The host cannot be booted afresh. */
+  boots?: false;
   fault?: { step: number; kind: Fault };
   /** Overrides of the fake workshop. */
   workshop?: Partial<Workshop>;
@@ -136,6 +138,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     clock,
     emulated: setup.emulated === true,
     exclusive: true,
+    ...(setup.boots === undefined ? {} : { boots: setup.boots }),
     facts: FACTS,
     case: (id, count) => setup.play?.(id, count, role) ?? (id === 'self/fail' ? BAD : GOOD),
     ...(setup.fault === undefined ? {} : { fault: setup.fault }),

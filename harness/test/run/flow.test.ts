@@ -76,6 +76,51 @@ t.test('a splat fails the case, reboots the host, and the remaining cases run', 
   ),
 );
 
+t.test('where nothing can be booted afresh, what is behind a splat is a miss', (t) =>
+  withFlow(
+    { boots: false, series: false, play: (id) => (id === 'gmem/one' ? { ...GOOD, log: OOPS } : undefined) },
+    ({ result, host }) => {
+      t.match(verdictsOf(result), {
+        'base/fake/gmem/one': 'fail splat',
+        'base/fake/gmem/two': 'miss no-host',
+      });
+      t.equal(host.boots(), 1);
+      t.equal(result.summary.exitCode, 1);
+    },
+  ),
+);
+
+t.test('there, a timeout gets no second look', (t) =>
+  withFlow(
+    {
+      boots: false,
+      series: false,
+      play: (id) =>
+        id === 'gmem/one'
+          ? { stdout: ['{"end":{"status":"timeout","exit":null,"seed":"0x1"}}'], ms: 900 }
+          : undefined,
+    },
+    ({ result, host }) => {
+      t.match(verdictsOf(result), {
+        'base/fake/gmem/one': 'error timeout',
+        'base/fake/gmem/two': 'miss no-host',
+      });
+      t.equal(host.boots(), 1);
+    },
+  ),
+);
+
+t.test('a kernel without KVM fails to boot, it does not skip everything', (t) =>
+  withFlow({ facts: (role) => (role === 'series' ? { ...FACTS, kvm: false } : FACTS) }, ({ result }) => {
+    t.match(verdictsOf(result), {
+      'base/fake/gmem/one': 'pass ok',
+      'series/fake/kernel/boot': 'fail boot',
+      'series/fake/gmem/one': 'miss no-host',
+    });
+    t.equal(result.summary.exitCode, 1);
+  }),
+);
+
 t.test('a splat after the end marker still belongs to the case', (t) =>
   withFlow(
     {
