@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
+import { interruption } from '../effects/clock.ts';
 import { inCache } from '../effects/dirs.ts';
 import { writeWhole } from '../effects/files.ts';
-import { InterruptedError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { bootsNothing, openHosts } from '../run/hosts.ts';
 import { type BuildOptions, buildImages } from './build.ts';
@@ -61,10 +62,7 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
           timeoutMs: COMMAND_TIMEOUT_MS,
           onStdout: (piece) => process.stdout.write(piece),
         });
-        const stopped = new Promise<never>((_, reject) => {
-          signal.addEventListener('abort', () => reject(new InterruptedError()), { once: true });
-        });
-        const result = await Promise.race([done, stopped]);
+        const result = await Promise.race([done, interruption(signal).promise]);
         process.stderr.write(result.stderr);
         return result.exitCode ?? 3;
       }
@@ -72,7 +70,7 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
         type: 'note',
         text: `kvm-cases is ${machine.program}; leave the shell to end the machine`,
       });
-      await machine.shell(process.stdin, process.stdout);
+      await Promise.race([machine.shell(process.stdin, process.stdout), interruption(signal).promise]);
       return 0;
     } finally {
       await machine.close();

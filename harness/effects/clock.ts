@@ -45,3 +45,15 @@ export async function within<T>(clock: Clock, ms: number, promise: Promise<T>): 
     stop.abort();
   }
 }
+
+/** Rejects with InterruptedError when the signal aborts; forget() it when it is not waited for any more. */
+export function interruption(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
+  let onAbort: () => void = () => {};
+  const promise = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new InterruptedError());
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  promise.catch(() => {});
+  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
+}

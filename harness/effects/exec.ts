@@ -152,7 +152,8 @@ export function tethered(argv: readonly string[], signal: 'TERM' | 'KILL' = 'TER
  */
 export function spawnTethered(argv: readonly string[], stdio: StdioOptions): ChildProcess {
   const [program = '', ...args] = tethered(argv, 'KILL');
-  return spawn(program, args, { stdio });
+  // A process group of its own: Ctrl-C at a terminal is the runner's to deal with, and would kill it before that.
+  return spawn(program, args, { stdio, detached: true });
 }
 
 // --- internal ---

@@ -12,12 +12,16 @@ export interface ScriptedCase {
   stdout: string[];
   /** Messages in the kernel log between the markers. */
   log?: string[];
+  /** Messages in the kernel log before its start marker, once it was asked for. */
+  earlyLog?: string[];
   /** Messages in the kernel log after the end marker. */
   lateLog?: string[];
   /** Milliseconds that it takes. */
   ms: number;
   /** The machine dies while the case runs, after `ms`. */
   dies?: Death;
+  /** The machine dies once the case has ended well. */
+  diesAfter?: Death;
   /** The machine answers nothing any more, after `ms`. */
   silent?: boolean;
   exitCode?: number;
@@ -32,6 +36,8 @@ export interface Script {
   facts: Record<string, unknown>;
   /** @param run how often this case was run before on this host */
   case: (id: string, run: number) => ScriptedCase;
+  /** Messages in the kernel log once the machine was asked to settle. */
+  settleLog?: string[];
   /** Goes wrong at the n-th step (a boot, or a command), counted from 1. */
   fault?: { step: number; kind: Fault };
   exclusive?: boolean;
@@ -134,7 +140,7 @@ class ScriptedMachine implements Machine {
 
   async exec(command: string, o: RemoteOptions): Promise<RemoteResult> {
     if (this.dead || this.closed) return this.result(command, { lost: true });
-    if (command.includes('/dev/kmsg')) return this.follow(command, o);
+    if (command.includes('cat /dev/kmsg')) return this.follow(command, o);
     const fault = this.next();
     if (fault === 'link-lost' || fault === 'infra-boot' || fault === 'kernel-boot') {
       this.die({ kind: 'link-lost', detail: 'scripted: the link broke' });
@@ -172,6 +178,13 @@ class ScriptedMachine implements Machine {
       say(text);
       return this.result(command, { stdout: text });
     }
+    const settled = /echo '<7>(.*)' >\/dev\/kmsg$/.exec(command);
+    if (settled !== null) {
+      await this.script.clock.sleep(COMMAND_MS);
+      for (const line of this.script.settleLog ?? []) this.logLine(line);
+      this.logLine(settled[1] ?? '');
+      return this.result(command, {});
+    }
     const id = /--id (\S+) (\S+)$/.exec(command);
     if (id === null) {
       await this.script.clock.sleep(COMMAND_MS);
@@ -190,6 +203,7 @@ class ScriptedMachine implements Machine {
     const before = this.runs.get(name) ?? 0;
     this.runs.set(name, before + 1);
     const play = this.script.case(name, before);
+    for (const line of play.earlyLog ?? []) this.logLine(line);
     this.logLine(`kvm-hil: start ${name} ${marker}`);
     await this.script.clock.sleep(play.ms);
     for (const line of play.log ?? []) this.logLine(line);
@@ -207,6 +221,8 @@ class ScriptedMachine implements Machine {
     this.logLine(`kvm-hil: end ${name} ${marker}`);
     for (const line of play.lateLog ?? []) this.logLine(line);
     say(text);
+    const { diesAfter } = play;
+    if (diesAfter !== undefined) setImmediate(() => this.die(diesAfter));
     return this.result(command, { stdout: text, exitCode: play.exitCode ?? 0 });
   }
 

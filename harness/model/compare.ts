@@ -30,7 +30,12 @@ export function compareInvariant(
   if (after === 'absent') return 'vanished';
   if (before === 'pass') return after === 'pass' ? 'unchanged' : 'regression';
   if (after === 'pass') return 'fixed';
-  return sameObserved(base?.observed, series?.observed, volatile) ? 'same-failure' : 'different-failure';
+  // Under one key another rule may apply on the other side of a condition.
+  const ruleOf = (result: InvariantResult | undefined) => [result?.id, result?.rule, result?.expected];
+  const same =
+    canonical(ruleOf(base), []) === canonical(ruleOf(series), []) &&
+    canonical(base?.observed, volatile) === canonical(series?.observed, volatile);
+  return same ? 'same-failure' : 'different-failure';
 }
 
 // --- internal ---
@@ -60,20 +65,50 @@ function compareTest(
     const old = before.get(invariant.key);
     const comparison =
       old === undefined && baseUnknown ? 'unknown' : compareInvariant(old, invariant, volatileOf(invariant));
-    // What upstream is known to break does not count, but what the base keeps is the series' to keep.
-    const excused = invariant.known !== undefined && comparison !== 'regression';
-    const counts = invariant.verdict === 'fail' && !excused && comparison !== 'same-failure';
-    return { ...invariant, comparison, counts };
+    // What upstream is known to break is the base's too, or it is the series' own.
+    return {
+      ...invariant,
+      comparison,
+      counts: invariant.verdict === 'fail' && comparison !== 'same-failure',
+    };
   });
-  const result = hangIsRegression(base, { ...test, invariants });
-  const comparison = compareWhole(base, result);
-  const excused = result.reason.code === 'known' && comparison !== 'regression';
-  const countsFail = result.verdict === 'fail' && !excused && comparison !== 'same-failure';
+  const gone = vanished(base, test);
+  const result = withdrawn(gone, hangIsRegression(base, { ...test, invariants: [...invariants, ...gone] }));
+  const comparison =
+    gone.some((one) => one.counts) && result.reason.code === 'promised'
+      ? 'vanished'
+      : compareWhole(base, result);
+  const countsFail = result.verdict === 'fail' && comparison !== 'same-failure';
   return {
     ...result,
     comparison,
     counts: countsFail || result.verdict === 'error' || result.verdict === 'miss',
   };
+}
+
+// Rules hang on facts that the kernel under test states of itself. One that the base was judged by and the series is not
+// has been withdrawn, unless another rule judges the same observation there.
+function vanished(base: TestResult | undefined, test: TestResult): InvariantResult[] {
+  if (base === undefined || test.invariants.length === 0) return [];
+  const keys = new Set(test.invariants.map((invariant) => invariant.key));
+  const observed = new Set(test.invariants.map((invariant) => invariant.observe));
+  return base.invariants
+    .filter((old) => !keys.has(old.key) && (old.verdict === 'pass' || old.verdict === 'fail'))
+    .map(({ key, id, rule, observe, control, verdict }) => {
+      const counts = verdict === 'pass' && !observed.has(observe);
+      const violations = ['judges the base, and does not apply to this kernel by the facts that it states'];
+      const here = counts ? { verdict: 'miss' as const, violations } : { verdict: 'skip' as const };
+      return { key, id, rule, observe, control, ...here, comparison: 'vanished', counts };
+    });
+}
+
+function withdrawn(gone: readonly InvariantResult[], test: TestResult): TestResult {
+  const counted = gone.filter((invariant) => invariant.counts);
+  if (test.verdict !== 'pass' || counted.length === 0) return test;
+  const some = counted.slice(0, 6).map((invariant) => `${invariant.id} (${invariant.observe})`);
+  const more = counted.length > some.length ? ` and ${counted.length - some.length} more` : '';
+  const text = `the base is judged by rules that do not apply to this kernel any more: ${some.join(', ')}${more}`;
+  return { ...test, verdict: 'fail', reason: { code: 'promised', text } };
 }
 
 // Timed out twice, the second time alone on a fresh boot, and not on base.
@@ -103,17 +138,24 @@ function compareByInvariants(base: TestResult, test: TestResult): Comparison {
   for (const comparison of ['regression', 'different-failure', 'new', 'unknown'] as const) {
     if (has(comparison)) return base.verdict === 'pass' ? 'regression' : comparison;
   }
-  return 'same-failure';
+  const more = test.trouble !== undefined && test.trouble.code !== base.trouble?.code;
+  const unjudged = test.invariants.some((invariant) => invariant.comparison === 'unknown');
+  return more || unjudged ? 'different-failure' : 'same-failure';
 }
 
 // Same kind of failure, same reports in the kernel log, same broken invariants.
 function sameFailure(base: TestResult, test: TestResult): boolean {
   // How often a WARN repeats is chance, and a discounted stall says nothing.
   const prints = (result: TestResult) =>
-    [...new Set(result.splats.filter((one) => !one.discounted).map((one) => one.fingerprint))].sort();
+    [
+      ...new Set(
+        result.splats.filter((one) => !one.discounted).map((one) => `${one.fingerprint} ${one.title}`),
+      ),
+    ].sort();
   const broken = test.invariants.filter((invariant) => invariant.verdict === 'fail');
   return (
     base.reason.code === test.reason.code &&
+    base.trouble?.code === test.trouble?.code &&
     JSON.stringify(prints(base)) === JSON.stringify(prints(test)) &&
     (prints(test).length > 0 || base.reason.text === test.reason.text) &&
     broken.every((invariant) => invariant.comparison === 'same-failure')
@@ -123,10 +165,6 @@ function sameFailure(base: TestResult, test: TestResult): boolean {
 function stateOf(result: InvariantResult | undefined): 'absent' | 'pass' | 'fail' | 'unknown' {
   if (result === undefined || result.verdict === 'skip') return 'absent';
   return result.verdict === 'pass' || result.verdict === 'fail' ? result.verdict : 'unknown';
-}
-
-function sameObserved(base: unknown, series: unknown, volatile: readonly string[]): boolean {
-  return canonical(base, volatile) === canonical(series, volatile);
 }
 
 function canonical(value: unknown, volatile: readonly string[]): string {

@@ -107,6 +107,8 @@ export interface TestResult {
   counts: boolean;
   invariants: InvariantResult[];
   splats: SplatResult[];
+  /** What went wrong beside the failure. */
+  trouble?: Reason;
   /** Evidence for people: a conflict, the first compiler error, the last console lines. */
   detail?: string;
   /** Milliseconds from start to end as the runner saw it. */
@@ -171,6 +173,12 @@ export function worst(verdicts: readonly Verdict[]): Verdict {
   return VERDICT_PRIORITY.find((verdict) => verdicts.includes(verdict)) ?? 'skip';
 }
 
+/** Every case was skipped: a statement about the host, and none about the kernel. */
+export function nothingJudged(tests: readonly TestResult[]): boolean {
+  const cases = tests.filter((test) => !/^(?:kernel|host)\//.test(test.case));
+  return cases.length > 0 && cases.every((test) => test.verdict === 'skip');
+}
+
 /**
  * Counts and exit code: 1 when a failure counts, else 3 when something is unknown, else 0.
  */
@@ -178,7 +186,10 @@ export function summarize(tests: readonly TestResult[], complete: boolean): Summ
   const count = (verdict: Verdict) => tests.filter((test) => test.verdict === verdict).length;
   const counted = tests.filter((test) => test.counts);
   const failed = counted.some((test) => test.verdict === 'fail');
-  const unknown = counted.some((test) => test.verdict === 'error' || test.verdict === 'miss') || !complete;
+  const unknown =
+    counted.some((test) => test.verdict === 'error' || test.verdict === 'miss') ||
+    !complete ||
+    nothingJudged(tests);
   return {
     pass: count('pass'),
     fail: count('fail'),

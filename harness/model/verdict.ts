@@ -4,7 +4,14 @@
 import type { Invariant } from './contract.ts';
 import type { Unmet } from './manifest.ts';
 import type { Folded } from './observation.ts';
-import type { InvariantResult, Reason, ReasonCode, SplatResult, Verdict } from './result.ts';
+import {
+  type InvariantResult,
+  type Reason,
+  type ReasonCode,
+  type SplatResult,
+  VERDICT_PRIORITY,
+  type Verdict,
+} from './result.ts';
 import { isStall, type Splat } from './splat.ts';
 
 /** How a host was lost while a case ran. */
@@ -55,6 +62,8 @@ export interface CaseVerdict {
   reason: Reason;
   invariants: InvariantResult[];
   splats: SplatResult[];
+  /** What went wrong beside the failure: it timed out, died of a signal, was not observed. */
+  trouble?: Reason;
   detail?: string;
 }
 
@@ -67,47 +76,90 @@ export function judgeCase(
   contractProblems: readonly string[],
   check: Check,
 ): CaseVerdict {
-  const { unmet, attempts } = evidence;
-  if (unmet !== undefined) {
-    return unmet.promised
-      ? plain('fail', 'promised', `the series promises ${unmet.requirement} and the kernel does not have it`)
-      : plain('skip', 'requirement', `${unmet.requirement} is not met`);
-  }
+  const { unmet, attempts, facts } = evidence;
+  if (unmet !== undefined) return judgeUnmet(unmet, facts);
   const [first, second] = attempts;
   if (first === undefined) {
     const reason = evidence.notAttempted ?? { code: 'interrupted', text: 'never attempted' };
     return { verdict: 'miss', reason, invariants: [], splats: [] };
   }
-  const looks = splatsOf(attempts, evidence.facts['emulated'] === true);
-  const splats = looks.flat();
-  const document = { facts: { ...evidence.facts, case: first.folded.facts }, obs: first.folded.obs };
+  const judge = (attempt: Attempt, discountStalls: boolean) =>
+    judgeAttempt(attempt, facts, invariants, contractProblems, check, discountStalls);
+  if (second === undefined) return judge(first, false);
+  const again = judge(second, false);
+  // A stall on an emulated host counts only when it comes back: alone on a fresh boot, all has to be well.
+  const one = judge(first, again.verdict === 'pass' && facts['emulated'] === true);
+  const rank = (result: CaseVerdict) => VERDICT_PRIORITY.indexOf(result.verdict);
+  const other = one.reason.code !== again.reason.code;
+  // Of two equally bad looks, the one alone on a fresh boot says more.
+  const worse = rank(again) < rank(one) || (rank(again) === rank(one) && other) ? again : one;
+  return { ...worse, reason: reasonOfTwo(first, second, worse.reason), splats: splatsOfTwo(one, again) };
+}
+
+// --- internal ---
+
+function judgeUnmet(unmet: Unmet, facts: Record<string, unknown>): CaseVerdict {
+  const { requirement, promised } = unmet;
+  const can = facts['can'] as Record<string, boolean> | undefined;
+  const name = requirement.replace(/^!/, '');
+  if (can !== undefined && can[name] === undefined)
+    return plain('error', 'contract', `${name} is no capability that kvm-cases knows: is it misspelt?`);
+  return promised
+    ? plain('fail', 'promised', `${requirement} is promised, or the base has it, and this kernel does not`)
+    : plain('skip', 'requirement', `${requirement} is not met`);
+}
+
+function judgeAttempt(
+  attempt: Attempt,
+  facts: Record<string, unknown>,
+  invariants: readonly Invariant[],
+  contractProblems: readonly string[],
+  check: Check,
+  discountStalls: boolean,
+): CaseVerdict {
+  const splats = splatsOf(attempt, discountStalls);
+  const document = { facts: { ...facts, case: attempt.folded.facts }, obs: attempt.folded.obs };
   const sound = contractProblems.length === 0;
   const judged = sound ? invariants.flatMap((invariant) => judgeInvariant(invariant, document, check)) : [];
+  const trouble = troubleOf(attempt, facts, judged);
   const verdict = (kind: Verdict, { code, text }: Reason): CaseVerdict => ({
     verdict: kind,
     reason: { code, text },
     invariants: judged,
     splats,
+    // What else went wrong is part of what the base has to show as well.
+    ...(kind === 'fail' && trouble !== undefined ? { trouble } : {}),
   });
 
-  // What a second look shows is as true as what the first one showed.
-  for (const [index, attempt] of attempts.entries()) {
-    const failure = hostFailure(attempt, looks[index] ?? []);
-    if (failure !== undefined) return verdict('fail', failure);
-  }
+  const failure = hostFailure(attempt, splats);
+  if (failure !== undefined) return verdict('fail', failure);
   if (!sound) return verdict('error', { code: 'contract', text: contractProblems.join('; ') });
 
   const broken = judged.filter((result) => result.verdict === 'fail');
   const unexplained = broken.filter((result) => result.known === undefined);
   if (unexplained.length > 0) return verdict('fail', { code: 'invariant', text: ruleList(unexplained) });
 
-  const trouble = troubleOf(first, second, judged);
   if (trouble !== undefined) return verdict('error', trouble);
   if (broken.length > 0) return verdict('fail', { code: 'known', text: ruleList(broken) });
   return verdict('pass', { code: 'ok', text: `${judged.length} invariants hold` });
 }
 
-// --- internal ---
+function reasonOfTwo(first: Attempt, second: Attempt, reason: Reason): Reason {
+  if (reason.code !== 'timeout') return reason;
+  const during = lastStep(first.folded);
+  return timedOut(first) && timedOut(second)
+    ? { code: 'hang', text: `timed out twice, the second time alone on a fresh boot${during}` }
+    : { code: 'timeout', text: `timed out; alone on a fresh boot it ended in time${during}` };
+}
+
+function splatsOfTwo(one: CaseVerdict, again: CaseVerdict): SplatResult[] {
+  const seen = new Set(one.splats.map(printOf));
+  return [...one.splats, ...again.splats.filter((splat) => !seen.has(printOf(splat)))];
+}
+
+function printOf(splat: SplatResult): string {
+  return `${splat.fingerprint}\0${splat.title}`;
+}
 
 function plain(verdict: Verdict, code: ReasonCode, text: string): CaseVerdict {
   return { verdict, reason: { code, text }, invariants: [], splats: [] };
@@ -138,23 +190,14 @@ function judgeInvariant(invariant: Invariant, document: FoldedDocument, check: C
   ];
 }
 
-// On an emulated host a stall counts only when a fresh boot shows one again: of the same kind, since the CPU that is
-// stuck may stand anywhere.
-function splatsOf(attempts: readonly Attempt[], emulated: boolean): SplatResult[][] {
-  const kinds = attempts.map((attempt) => new Set(attempt.splats.map(({ splat }) => splat.kind)));
-  const seen = new Set<string>();
-  return attempts.map((attempt, index) => {
-    const fresh = attempt.splats.filter(({ splat }) => index === 0 || !seen.has(splat.fingerprint));
-    for (const { splat } of fresh) seen.add(splat.fingerprint);
-    return fresh.map(({ splat, late }) => ({
-      kind: splat.kind,
-      title: splat.title,
-      fingerprint: splat.fingerprint,
-      late,
-      discounted:
-        emulated && isStall(splat) && kinds.length > 1 && !kinds.every((kind) => kind.has(splat.kind)),
-    }));
-  });
+function splatsOf(attempt: Attempt, discountStalls: boolean): SplatResult[] {
+  return attempt.splats.map(({ splat, late }) => ({
+    kind: splat.kind,
+    title: splat.title,
+    fingerprint: splat.fingerprint,
+    late,
+    discounted: discountStalls && isStall(splat),
+  }));
 }
 
 // The kernel broke, or nearly so: no invariant is needed to see it.
@@ -181,22 +224,16 @@ function lastStep(folded: Folded): string {
 }
 
 function troubleOf(
-  first: Attempt,
-  second: Attempt | undefined,
+  attempt: Attempt,
+  facts: Record<string, unknown>,
   judged: readonly InvariantResult[],
 ): Reason | undefined {
-  const { folded } = first;
+  const { folded } = attempt;
   const during = lastStep(folded);
-  if (first.trouble !== undefined) return { code: 'setup', text: first.trouble };
+  if (attempt.trouble !== undefined) return { code: 'setup', text: attempt.trouble };
   const setup = folded.setup[0];
   if (setup !== undefined) return { code: 'setup', text: `set-up failed: ${words(setup)}` };
-  if (timedOut(first)) {
-    if (second !== undefined && timedOut(second)) {
-      return { code: 'hang', text: `timed out twice, the second time alone on a fresh boot${during}` };
-    }
-    const again = second === undefined ? '' : '; alone on a fresh boot it ended in time';
-    return { code: 'timeout', text: `timed out${again}${during}` };
-  }
+  if (timedOut(attempt)) return { code: 'timeout', text: `timed out${during}` };
   const end = folded.end;
   if (end?.status === 'setup') return { code: 'setup', text: `set-up failed, not printed${during}` };
   if (end?.status === 'signal')
@@ -216,13 +253,15 @@ function troubleOf(
   }
   if (judged.length === 0)
     return { code: 'contract', text: 'no invariant applies on this host: nothing was judged' };
-  if (end.marker !== false && !first.drained) {
+  // A host whose kernel log nobody may read says so in its facts; anywhere else a splat may have been missed.
+  const can = facts['can'] as Record<string, boolean> | undefined;
+  const mute = end.marker === false && can?.['kmsg'] === false;
+  if (!attempt.drained && !mute)
     return { code: 'log-lost', text: 'the end marker did not come through the kernel log' };
-  }
-  if (first.lostRecords > 0) {
+  if (attempt.lostRecords > 0) {
     return {
       code: 'log-lost',
-      text: `${first.lostRecords} records of the kernel log were lost while the case ran`,
+      text: `${attempt.lostRecords} records of the kernel log were lost while the case ran`,
     };
   }
   return undefined;

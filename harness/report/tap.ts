@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TAP 14 (testanything.org/tap-version-14-specification): one test per kernel, host and case; its invariants as a
 // subtest. A "not ok" that does not count against the run carries a TODO with the reason.
-import type { InvariantResult, ResultDocument, TestResult } from '../model/result.ts';
+import {
+  type InvariantResult,
+  nothingJudged,
+  type ResultDocument,
+  type TestResult,
+} from '../model/result.ts';
 
 const DETAIL_LINES_MAX = 40;
 
@@ -11,6 +16,7 @@ export function tap(result: ResultDocument): string {
   result.tests.forEach((test, index) => {
     out.push(...subtest(test, result), ...testLines(test, index + 1, result));
   });
+  if (nothingJudged(result.tests)) out.push('# nothing was judged: every case was skipped');
   const { pass, fail, error, miss, skip, counted } = result.summary;
   out.push(
     `# pass ${pass}, fail ${fail}, error ${error}, miss ${miss}, skip ${skip}; ${counted} count against the run`,
@@ -71,6 +77,7 @@ function testFields(test: TestResult): Record<string, unknown> {
     reason: test.reason.code,
     message: test.reason.text,
     ...(test.comparison === undefined ? {} : { comparison: test.comparison }),
+    ...(test.trouble === undefined ? {} : { also: `${test.trouble.code}: ${test.trouble.text}` }),
     ...(test.title === '' ? {} : { title: test.title }),
     ...(test.splats.length === 0
       ? {}
@@ -103,7 +110,8 @@ function invariantLines(
   const name = `${test.case} ${invariant.id} ${invariant.rule}`;
   const weak = invariant.evidence === undefined ? '' : ' [weak evidence]';
   const excuse = ok ? undefined : excuseOfInvariant(test, invariant, result.run.series !== null);
-  const directive = excuse === undefined ? '' : ` # TODO ${escaped(excuse)}`;
+  const skip = invariant.verdict === 'skip' ? ' # SKIP does not apply to this kernel' : '';
+  const directive = excuse === undefined ? skip : ` # TODO ${escaped(excuse)}`;
   const line = `${ok ? 'ok' : 'not ok'} ${number} - ${escaped(`${name}${weak}`)}${directive}`;
   if (ok) return [line];
   return [

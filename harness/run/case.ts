@@ -2,7 +2,7 @@
 // One case on one booted machine: start it, collect what it prints and what the kernel logs, notice how it ended.
 // Captures only; judging is elsewhere and later.
 import { randomBytes } from 'node:crypto';
-import { type Clock, within } from '../effects/clock.ts';
+import { type Clock, interruption, within } from '../effects/clock.ts';
 import type { Machine } from '../hosts/host.ts';
 import { stripConsoleStamp } from '../model/kmsg.ts';
 import { type Folded, foldObservations } from '../model/observation.ts';
@@ -18,6 +18,7 @@ export interface CaseRun {
   timeoutMs: number;
   /** How much slower than hardware this host is; stretches the graces below. */
   timeScale: number;
+  signal: AbortSignal;
 }
 
 /** What one execution left behind. */
@@ -33,6 +34,10 @@ export interface Capture {
   drained: boolean;
   lostRecords: number;
   trouble: string | undefined;
+  /** Its start marker, or anything that it printed, was seen. A case that never started cannot have killed its host. */
+  started: boolean;
+  /** Where its part of the kernel log begins. */
+  logFrom: number;
   ms: number;
   folded: Folded;
   splats: Splat[];
@@ -53,18 +58,28 @@ const END_GRACE_MS = 300;
 /** Output of a case that is kept. A correct case prints some kilobytes. */
 const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
 
+/** @throws InterruptedError as soon as the signal says so; what the case left is worth nothing then */
 export async function runCase(
   clock: Clock,
   machine: Machine,
   kmsg: KmsgStream,
   run: CaseRun,
 ): Promise<Capture> {
+  const stopped = interruption(run.signal);
+  try {
+    return await Promise.race([capture(clock, machine, kmsg, run), stopped.promise]);
+  } finally {
+    stopped.forget();
+  }
+}
+
+async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: CaseRun): Promise<Capture> {
   const marker = randomBytes(6).toString('hex');
   const name = run.variant === null ? run.id : `${run.id}@${run.variant}`;
   const command = `exec ${machine.program} --seed ${run.seed} --timeout ${Math.round(run.timeoutMs)} --id ${marker} ${name}`;
   const consoleAt = machine.console.position();
-  const logAt = kmsg.position();
-  const lostBefore = kmsg.lostRecords();
+  const mark = kmsg.mark();
+  const logAt = mark.position;
   const started = clock.now();
 
   const ended = endWatcher(clock);
@@ -88,13 +103,20 @@ export async function runCase(
       death = { kind: 'silent', detail: 'the host stopped answering' };
     }
   }
+  let drained = false;
+  if (death === undefined) {
+    // A machine may die of what the case did after the case has ended.
+    const end = kmsg.waitFor(markerOf('end', name, marker), logAt, grace(DRAIN_MS, run.timeScale));
+    const last = await Promise.race([end, machine.died]);
+    if (typeof last === 'boolean') drained = last;
+    else death = last;
+  }
   if (death !== undefined) await clock.sleep(LAST_WORDS_MS);
   const result = await finished;
-  const drained =
-    death === undefined &&
-    (await kmsg.waitFor(endMarker(run, marker), logAt, grace(DRAIN_MS, run.timeScale)));
 
-  const log = fromMarker(kmsg.since(logAt), run, marker);
+  const startsAt = kmsg.find(markerOf('start', name, marker), logAt);
+  const logFrom = startsAt ?? logAt;
+  const console = machine.console.since(consoleAt);
   const folded = foldObservations(result.stdout);
   return {
     marker,
@@ -106,20 +128,15 @@ export async function runCase(
     overdue: overdue && death === undefined,
     death,
     drained,
-    lostRecords: kmsg.lostRecords() - lostBefore,
+    lostRecords: kmsg.lostSince(mark),
     trouble: troubleOf(result.exitCode, folded, death, overdue, result.stderr),
     ms: clock.now() - started,
     folded,
-    splats: splatsOf(log, death === undefined ? '' : machine.console.since(consoleAt)),
+    started:
+      startsAt !== undefined || result.stdout !== '' || console.includes(markerOf('start', name, marker)),
+    logFrom,
+    splats: splatsOf(kmsg.since(logFrom), death === undefined ? '' : console),
   };
-}
-
-/** The kernel log of one case: from its start marker on. */
-export function fromMarker(lines: readonly KmsgLine[], run: { id: string }, marker: string): KmsgLine[] {
-  const start = lines.findIndex(
-    (line) => line.record.text.includes(`kvm-hil: start ${run.id}`) && line.record.text.includes(marker),
-  );
-  return start < 0 ? [...lines] : lines.slice(start);
 }
 
 /** Splats in a case's log; when the host died, also those that only its console still showed. */
@@ -139,6 +156,8 @@ export function whyReboot(capture: Capture): string | undefined {
   if (capture.overdue || capture.folded.end?.status === 'timeout') return 'a timeout';
   if (capture.folded.end?.status === 'stuck' || capture.folded.stuck.length > 0)
     return 'a step that did not return';
+  if (capture.folded.end?.status === 'fault' || capture.folded.faults.length > 0)
+    return 'a fault that nobody expected';
   if ((capture.folded.end?.tasks ?? []).some((task) => task['state'] === 'D'))
     return 'a task left in D state';
   if ((capture.folded.end?.leftover ?? 0) > 0) return 'processes that the case left behind';
@@ -156,8 +175,9 @@ export function deservesSecondLook(capture: Capture, emulated: boolean): boolean
 
 // --- internal ---
 
-function endMarker(run: CaseRun, marker: string): string {
-  return `kvm-hil: end ${run.id}${run.variant === null ? '' : `@${run.variant}`} ${marker}`;
+// As kvm-cases writes it to /dev/kmsg.
+function markerOf(what: 'start' | 'end', name: string, marker: string): string {
+  return `kvm-hil: ${what} ${name} ${marker}`;
 }
 
 // Settles a moment after the case printed its last line, in case the channel does not close by itself.

@@ -5,17 +5,18 @@ import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
-import { HilError, InterruptedError, messageOf } from '../errors.ts';
+import { HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import type { KernelRole, ResultDocument } from '../model/result.ts';
-import type { BuildRecord, RunRecord } from '../model/run.ts';
+import type { BootRecord, BuildRecord, RunRecord } from '../model/run.ts';
 import { judgeRun } from './judge.ts';
-import { takeLease } from './lease.ts';
+import { type Lease, takeLease } from './lease.ts';
+import { errorRecord, keepBuildFiles } from './records.ts';
 import { checkHost } from './self-check.ts';
-import { errorRecord, keepBuildFiles, Session } from './session.ts';
+import { Session } from './session.ts';
 
 /** Where kernels come from; the real one is kernel/, tests bring their own. */
 export interface Workshop {
@@ -130,7 +131,9 @@ async function buildKernel(
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms });
     return image;
   } catch (error) {
-    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+    // What was asked for does not exist: there is nothing to report on.
+    const ours = error instanceof HilError && !(error instanceof UsageError);
+    if (!ours || error instanceof InterruptedError) throw error;
     const failed: BuildRecord = {
       role,
       state: 'failed',
@@ -175,7 +178,8 @@ async function runOnHost(
 ): Promise<void> {
   const { clock, sink, run, record, signal } = o;
   const units = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
-  const lease = await takeLease(host, sink, signal);
+  const lease = await leaseOf(o, host, role);
+  if (lease === undefined) return;
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
   const provides =
     role === 'base' ? [] : [...(record.series?.provides ?? []), ...namesOf(seen.get(host.name))];
@@ -193,10 +197,10 @@ async function runOnHost(
   });
   try {
     const facts = await session.start();
-    if (role === 'base') {
-      seen.set(host.name, facts.can);
-      if (!(await hostIsSound(o, session, host, image, program))) return;
-    } else if (!(await wasSound(o, host))) return;
+    if (role === 'base') seen.set(host.name, facts.can);
+    // Where the base did not get that far, the host is proven on the series.
+    const sound = (await wasSound(o, host)) ?? (await hostIsSound(o, session, host, image, program));
+    if (!sound) return;
     for (const unit of units) {
       const file = o.cases.find((one) => one.id === unit.case);
       if (file === undefined) throw new Error(`planned case ${unit.case} does not exist`);
@@ -210,6 +214,26 @@ async function runOnHost(
   } finally {
     await session.close('the kernel is done');
     await lease.release();
+  }
+}
+
+/** Undefined when the host is not to be had; that is on record then. */
+async function leaseOf(o: FlowOptions, host: Host, role: KernelRole): Promise<Lease | undefined> {
+  try {
+    return await takeLease(host, o.sink, o.signal);
+  } catch (error) {
+    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+    o.sink({ type: 'note', text: `${host.name}: ${error.message}` });
+    const failed: BootRecord = {
+      boot: 1,
+      state: 'failed',
+      ms: 0,
+      how: [],
+      why: 'first boot',
+      error: errorRecord(error),
+    };
+    await o.run.write('boot', path.join(o.run.host(host.name, role), 'boot-1.json'), failed);
+    return undefined;
   }
 }
 
@@ -233,12 +257,12 @@ async function hostIsSound(
   return check.ok;
 }
 
-async function wasSound(o: FlowOptions, host: Host): Promise<boolean> {
+async function wasSound(o: FlowOptions, host: Host): Promise<boolean | undefined> {
   const record = await o.run.readIfThere<{ ok: boolean }>(
     'self-check',
     o.run.path('hosts', host.name, 'self-check.json'),
   );
-  return record?.ok !== false;
+  return record?.ok;
 }
 
 function namesOf(can: Record<string, boolean> | undefined): string[] {

@@ -6,7 +6,7 @@ import { exists, readIfThere } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
 import { parseKmsg } from '../model/kmsg.ts';
 import type { KernelRole, Reason, TestResult } from '../model/result.ts';
-import type { BootRecord, BuildRecord, ErrorRecord, SelfCheckRecord } from '../model/run.ts';
+import type { BootRecord, BuildRecord, ErrorRecord, HostFacts, SelfCheckRecord } from '../model/run.ts';
 import { findSplats, type Splat } from '../model/splat.ts';
 
 export function judgeBuild(role: KernelRole, build: BuildRecord | undefined): TestResult {
@@ -50,8 +50,8 @@ export async function judgeBoot(
   const gaveUp = boots.at(-1)?.state === 'failed' || atFault?.error?.kernelAtFault === true;
   if (atFault?.error !== undefined && gaveUp)
     return failedByError({ ...test, durationMs: first.ms }, atFault.error);
-  const log = (await readIfThere(path.join(run.host(host, role), 'boot.dmesg'))) ?? '';
-  const splats = findSplats(parseKmsg(log).map((entry) => entry.text));
+  const logs = await Promise.all(boots.map((boot) => readBootLog(run, host, role, boot.boot)));
+  const splats = logs.flatMap((log) => findSplats(parseKmsg(log).map((entry) => entry.text)));
   if (splats.length > 0) {
     const reason: Reason = { code: 'splat', text: splats.map((splat) => splat.title).join('; ') };
     return { ...test, verdict: 'fail', reason, splats: splats.map(bootSplat), durationMs: first.ms };
@@ -87,6 +87,32 @@ export function judgeSelfCheck(host: string, self: SelfCheckRecord | undefined):
   }
   const text = wrong.map((one) => `${one.case} should be ${one.expected} and is ${one.got}`).join('; ');
   return { ...test, verdict: 'error', reason: { code: 'host-bad', text } };
+}
+
+/** Undefined when nothing is promised of this kernel. */
+export function judgePromises(
+  role: KernelRole,
+  host: string,
+  provides: readonly string[],
+  facts: HostFacts | undefined,
+): TestResult | undefined {
+  if (role === 'base' || provides.length === 0) return undefined;
+  const test = plainTest(role, host, 'kernel/promises', 'the kernel has what the series promises');
+  if (facts === undefined)
+    return {
+      ...test,
+      verdict: 'miss',
+      reason: { code: 'no-host', text: 'the kernel was never up to be asked' },
+    };
+  const unknown = provides.filter((name) => facts.can[name] === undefined);
+  if (unknown.length > 0) {
+    const text = `${unknown.join(', ')}: no such capability is known to kvm-cases; is it misspelt?`;
+    return { ...test, verdict: 'error', reason: { code: 'contract', text } };
+  }
+  const missing = provides.filter((name) => facts.can[name] !== true);
+  return missing.length > 0
+    ? { ...test, verdict: 'fail', reason: { code: 'promised', text: `not there: ${missing.join(', ')}` } }
+    : { ...test, verdict: 'pass', reason: { code: 'ok', text: provides.join(', ') } };
 }
 
 /** Why the cases of a kernel on a host were never attempted, as far as its records tell. */
@@ -136,13 +162,19 @@ export function plainTest(role: KernelRole, host: string | null, name: string, t
 
 // --- internal ---
 
+// From the first record up to the start of the first case.
+async function readBootLog(run: RunDir, host: string, role: KernelRole, boot: number): Promise<string> {
+  return (await readIfThere(path.join(run.host(host, role), `boot-${boot}.dmesg`))) ?? '';
+}
+
 function failedByError(test: TestResult, error: ErrorRecord): TestResult {
+  const detail = [error.detail, error.hint].filter((text) => text !== undefined).join('\n');
   const code = error.code === 'conflict' ? 'apply' : test.case === 'kernel/build' ? 'build' : 'boot';
   return {
     ...test,
     verdict: error.kernelAtFault ? 'fail' : 'miss',
     reason: { code: error.kernelAtFault ? code : 'no-host', text: error.message },
-    ...(error.detail === undefined ? {} : { detail: error.detail }),
+    ...(detail === '' ? {} : { detail }),
   };
 }
 

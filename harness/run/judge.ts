@@ -21,6 +21,7 @@ import { type CompiledContract, contractOf, readEvidence } from './evidence.ts';
 import {
   judgeBoot,
   judgeBuild,
+  judgePromises,
   judgeSelfCheck,
   plainTest,
   readBoots,
@@ -72,6 +73,8 @@ async function judgeFolder(
       tests.push(boot);
       if (role === 'base') tests.push(judgeSelfCheck(host, self));
       const facts = await run.readIfThere<HostFacts>('facts', path.join(run.host(host, role), 'facts.json'));
+      const promises = judgePromises(role, host, record.series?.provides ?? [], facts);
+      if (promises !== undefined) tests.push(promises);
       const why = whyNotAttempted(host, builds.get(role), boots, self);
       for (const unit of record.units.filter((one) => one.host === host && one.kernel === role)) {
         tests.push(await judgeUnit(run, unit, cases.get(unit.case), contracts, facts, why));
@@ -171,6 +174,10 @@ async function describeHost(
   if (facts?.can['kmsg'] === false) notShown.set('splats', 'the kernel log cannot be read there');
   for (const test of here) {
     if (test.verdict === 'skip') notShown.set(test.case, test.reason.text);
+    for (const splat of test.splats) {
+      if (splat.discounted)
+        notShown.set(`${test.case} ${splat.title}`, 'did not come back alone on a fresh boot');
+    }
     for (const invariant of test.invariants) {
       if (invariant.evidence !== undefined)
         notShown.set(`${test.case} ${invariant.id} (weak)`, invariant.evidence.why);

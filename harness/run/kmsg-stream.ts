@@ -17,6 +17,11 @@ export interface KmsgLine {
   record: KmsgRecord;
 }
 
+export interface KmsgMark {
+  position: number;
+  lost: number;
+}
+
 export class KmsgStream {
   private readonly lines: KmsgLine[] = [];
   /** Lines that were let go at the front. */
@@ -55,13 +60,26 @@ export class KmsgStream {
     return this.dropped + this.lines.length;
   }
 
-  since(position: number): KmsgLine[] {
-    return this.lines.slice(Math.max(0, position - this.dropped));
+  /** Records from one position up to another, or to the last. */
+  since(position: number, end = Number.POSITIVE_INFINITY): KmsgLine[] {
+    return this.lines.slice(Math.max(0, position - this.dropped), Math.max(0, end - this.dropped));
   }
 
-  /** Records that were overwritten before they could be read, so far. */
-  lostRecords(): number {
-    return this.lost;
+  /** Records since a position that nobody can read any more: overwritten before they were read, or let go here. */
+  lostSince(mark: KmsgMark): number {
+    return this.lost - mark.lost + Math.max(0, this.dropped - mark.position);
+  }
+
+  /** What lostSince() counts from. */
+  mark(): KmsgMark {
+    return { position: this.position(), lost: this.lost };
+  }
+
+  /** Position of the first record with this text, from `position` on. */
+  find(text: string, position: number): number | undefined {
+    const first = Math.max(0, position - this.dropped);
+    const index = this.lines.findIndex((line, at) => at >= first && line.record.text.includes(text));
+    return index < 0 ? undefined : this.dropped + index;
   }
 
   /** Waits until a record with this text was read, looking back to `position`. False when the time is up. */

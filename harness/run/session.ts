@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One kernel on one host: boots it when needed, runs cases on it, boots it afresh when a case left it in an unknown
 // state. Everything that was seen is in the run folder before the next step begins.
-import { copyFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
@@ -14,10 +14,12 @@ import type { KernelImage } from '../model/image.ts';
 import { type CaseManifest, firstUnmet } from '../model/manifest.ts';
 import { type Unit, unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
-import type { AttemptRecord, BootRecord, ErrorRecord, HostFacts } from '../model/run.ts';
+import type { AttemptRecord, BootRecord, HostFacts } from '../model/run.ts';
 import { findSplats } from '../model/splat.ts';
-import { type Capture, deservesSecondLook, fromMarker, runCase, whyReboot } from './case.ts';
-import { type KmsgLine, KmsgStream } from './kmsg-stream.ts';
+import type { Death } from '../model/verdict.ts';
+import { type Capture, deservesSecondLook, runCase, whyReboot } from './case.ts';
+import { KmsgStream } from './kmsg-stream.ts';
+import { errorRecord, recordOf, stateOf } from './records.ts';
 
 export interface SessionOptions {
   clock: Clock;
@@ -36,24 +38,31 @@ export interface SessionOptions {
 /** Boots that fail for a reason of ours are tried once more; a kernel that does not boot is not. */
 const INFRA_BOOTS_MAX = 2;
 const FACTS_TIMEOUT_MS = 15_000;
-/** A case's log on disk; a flood is cut, the splats in it were looked for before. */
-const DMESG_CHARS_MAX = 8 * 1024 * 1024;
+const SETTLE_TIMEOUT_MS = 10_000;
+const DRAIN_MS = 2000;
+/** A log on disk; a flood is cut there, and what is cut off counts as lost. */
+const LOG_CHARS_MAX = 8 * 1024 * 1024;
 
 interface Live {
   machine: Machine;
   kmsg: KmsgStream;
   following: Promise<void>;
   boot: number;
+  /** The machine is gone on its own. */
+  death: Death | undefined;
+  /** Whose log still grows: the boot's until a first case starts, then the last case's until the next one starts. */
+  tail: Tail;
 }
 
 interface Tail {
-  folder: string;
-  /** Where the log stood when the case began. */
+  /** Undefined: what was logged before is nobody's finding, on a machine that was not booted for this run. */
+  file: string | undefined;
+  /** Position of its first record. */
   from: number;
-  id: string;
-  marker: string;
   /** Lines that are on disk. */
   written: number;
+  /** Blame can be added to its record as long as it is judged later; a self case is judged at once. */
+  case: { folder: string; record: AttemptRecord; judgedLater: boolean } | undefined;
 }
 
 export class Session {
@@ -67,8 +76,6 @@ export class Session {
   private given: HilError | undefined;
   /** Why the machine has to be booted afresh before the next case. */
   private dirty: string | undefined;
-  /** The case whose log still grows until the next one begins. */
-  private tail: Tail | undefined;
 
   constructor(o: SessionOptions) {
     this.o = o;
@@ -95,7 +102,10 @@ export class Session {
       this.o.sink({ type: 'case.skipped', unit: id, ...unmet });
       return;
     }
-    const first = await this.attempt(unit, manifest, folder, false);
+    let first = await this.attempt(unit, manifest, folder, false);
+    // The host died before the case had started: that is on the record of the case before it.
+    first ??= await this.attempt(unit, manifest, folder, false);
+    if (first === undefined) return;
     if (!this.canReboot() || !deservesSecondLook(first, this.emulated())) return;
     this.dirty ??= 'a second look at a timeout or a stall';
     await this.attempt(unit, manifest, path.join(folder, 'again'), true);
@@ -105,12 +115,20 @@ export class Session {
   async close(why: string): Promise<void> {
     const live = this.live;
     if (live === undefined) return;
+    if (!this.o.signal.aborted && this.dirty === undefined && live.death === undefined)
+      await this.settle(live);
     this.live = undefined;
-    await this.finishTail(live);
+    await this.writeTail(live);
+    if (!this.o.signal.aborted) await this.noticeLateDeath(live);
     live.kmsg.stop();
     await live.machine.close();
     await live.following;
     this.o.sink({ type: 'host.closed', host: this.o.host.name, kernel: this.o.role, boot: live.boot, why });
+  }
+
+  /** Asks for a fresh boot before the next case, where there is one. */
+  leaveBehind(why: string): void {
+    if (this.canReboot()) this.dirty ??= why;
   }
 
   emulated(): boolean {
@@ -133,14 +151,12 @@ export class Session {
     manifest: CaseManifest,
     folder: string,
     again: boolean,
-  ): Promise<Capture> {
-    const { clock, sink, run, seed } = this.o;
-    await this.noticeLateSplats();
+  ): Promise<Capture | undefined> {
+    const { clock, sink, run, seed, signal } = this.o;
+    await this.noticeLate();
     const live = await this.ensureUp();
     const id = unitId(unit);
-    await this.finishTail(live);
     await run.emptyFolder(folder);
-    const from = live.kmsg.position();
     // On disk before the case starts: if the runner dies now, this case is the suspect.
     sink({ type: 'case.attempted', unit: id, boot: live.boot, again });
     const started = clock.wall().toISOString();
@@ -151,31 +167,35 @@ export class Session {
       seed,
       timeoutMs,
       timeScale: this.timeScale(),
+      signal,
     });
-    this.tail = { folder, from, id: unit.case, marker: capture.marker, written: 0 };
+    // All that was logged before it started belongs to the one before it.
+    await this.writeTail(live, capture.logFrom);
+    const before = live.tail.case;
+    if (capture.death !== undefined && !capture.started && before?.judgedLater === true) {
+      live.death ??= capture.death;
+      await this.noticeLateDeath(live);
+      return undefined;
+    }
+    const record = recordOf(id, live.boot, started, capture);
+    live.tail = {
+      file: path.join(folder, 'dmesg'),
+      from: capture.logFrom,
+      written: 0,
+      case: { folder, record, judgedLater: !unit.case.startsWith('self/') },
+    };
     const writes = [
       writeWhole(path.join(folder, 'observations.jsonl'), capture.stdout),
-      this.writeLog(live, this.tail),
+      this.writeTail(live),
     ];
     if (capture.stderr !== '') writes.push(writeWhole(path.join(folder, 'stderr'), capture.stderr));
-    if (capture.death !== undefined) {
-      const console = live.machine.console.since(0).slice(-DMESG_CHARS_MAX);
-      writes.push(writeWhole(path.join(folder, 'console'), console));
-    }
+    if (capture.death !== undefined) writes.push(this.keepConsole(live, folder));
     await Promise.all(writes);
     // The last of the case's files: what has it is whole.
-    await this.record(folder, recordOf(id, live.boot, started, capture));
+    await this.record(folder, record);
     this.dirty = whyReboot(capture);
     sink({ type: 'case.ended', unit: id, boot: live.boot, ms: capture.ms, state: stateOf(capture) });
-    if (capture.death !== undefined) {
-      sink({
-        type: 'host.lost',
-        host: this.o.host.name,
-        kernel: this.o.role,
-        boot: live.boot,
-        why: capture.death.detail,
-      });
-    }
+    if (capture.death !== undefined) this.sayLost(live, capture.death);
     return capture;
   }
 
@@ -183,30 +203,76 @@ export class Session {
     await this.o.run.write('attempt', path.join(folder, 'info.json'), record);
   }
 
-  // Records that came after a case's end marker and before the next start are still that case's.
-  private async finishTail(live: Live): Promise<void> {
-    if (this.tail === undefined) return;
-    await this.writeLog(live, this.tail);
-    this.tail = undefined;
+  private async keepConsole(live: Live, folder: string): Promise<void> {
+    const console = live.machine.console.since(0).slice(-LOG_CHARS_MAX);
+    await writeWhole(path.join(folder, 'console'), console);
   }
 
-  private async noticeLateSplats(): Promise<void> {
-    const { live, tail } = this;
-    if (live === undefined || tail === undefined || this.dirty !== undefined) return;
-    const splat = findSplats(this.tailLines(live, tail).map((line) => line.record.text))[0];
-    if (splat !== undefined) this.dirty = `a splat: ${splat.title}`;
+  private sayLost(live: Live, death: Death): void {
+    const { host, role, sink } = this.o;
+    sink({ type: 'host.lost', host: host.name, kernel: role, boot: live.boot, why: death.detail });
   }
 
-  private tailLines(live: Live, tail: Tail): KmsgLine[] {
-    return fromMarker(live.kmsg.since(tail.from), tail, tail.marker);
+  // What a case left running in the kernel may still report or kill after its end: grace periods, work queues, leaks.
+  private async settle(live: Live): Promise<void> {
+    const { machine, kmsg } = live;
+    const marker = `kvm-hil: settled ${randomBytes(6).toString('hex')}`;
+    const from = kmsg.position();
+    const timeoutMs = SETTLE_TIMEOUT_MS * this.timeScale();
+    const settled = machine.exec(`${machine.program} --settle; echo '<7>${marker}' >/dev/kmsg`, {
+      timeoutMs,
+    });
+    const drained = settled.then(async (result) => {
+      if (!result.timedOut) await kmsg.waitFor(marker, from, DRAIN_MS);
+      return result;
+    });
+    const last = await Promise.race([drained, machine.died]);
+    if ('kind' in last) live.death = last;
+    else if (last.timedOut)
+      live.death = { kind: 'silent', detail: 'the host stopped answering after its last case' };
   }
 
-  private async writeLog(live: Live, tail: Tail): Promise<void> {
-    const lines = this.tailLines(live, tail);
-    if (lines.length === tail.written && lines.length > 0) return;
+  // Before the next case: did the one before it break the kernel or lose the host after its end?
+  private async noticeLate(): Promise<void> {
+    const { live } = this;
+    if (live === undefined || this.dirty !== undefined) return;
+    await this.noticeLateDeath(live);
+    const splat = findSplats(live.kmsg.since(live.tail.from).map((line) => line.record.text))[0];
+    if (splat !== undefined && live.tail.file !== undefined) this.dirty ??= `a splat: ${splat.title}`;
+  }
+
+  private async noticeLateDeath(live: Live): Promise<void> {
+    // A promise that is settled already wins over the next turn.
+    live.death ??= await Promise.race([
+      live.machine.died,
+      new Promise<undefined>((done) => {
+        setImmediate(() => done(undefined));
+      }),
+    ]);
+    const { death } = live;
+    const last = live.tail.case;
+    if (death === undefined || last === undefined || last.record.death !== undefined) return;
+    last.record.death = death;
+    await this.keepConsole(live, last.folder);
+    await this.record(last.folder, last.record);
+    this.dirty ??= death.detail;
+    this.sayLost(live, death);
+  }
+
+  /** @param end where the next one's part begins; without it, the tail is everything since */
+  private async writeTail(live: Live, end?: number): Promise<void> {
+    const { tail } = live;
+    if (tail.file === undefined) return;
+    const lines = live.kmsg.since(tail.from, end);
+    if (lines.length === tail.written) return;
     tail.written = lines.length;
     const text = lines.map((line) => `${line.raw}\n`).join('');
-    await writeWhole(path.join(tail.folder, 'dmesg'), text.slice(0, DMESG_CHARS_MAX));
+    if (text.length > LOG_CHARS_MAX && tail.case !== undefined) {
+      const { record } = tail.case;
+      const kept = text.slice(0, LOG_CHARS_MAX).split('\n').length - 1;
+      record.lostRecords = (record.lostRecords ?? 0) + lines.length - kept;
+    }
+    await writeWhole(tail.file, text.slice(0, LOG_CHARS_MAX));
   }
 
   private async ensureUp(): Promise<Live> {
@@ -232,13 +298,13 @@ export class Session {
 
   private async boot(why: string): Promise<Live> {
     const { clock, sink, run, host, role, image, signal } = this.o;
-    this.traits ??= await host.traits();
     const boot = ++this.boots;
     sink({ type: 'host.booting', host: host.name, kernel: role, boot });
     const started = clock.now();
     const folder = run.host(host.name, role);
     const common = () => ({ boot, ms: clock.now() - started, how: this.traits?.how ?? [], why });
     try {
+      this.traits ??= await host.traits();
       const consoleFile = path.join(folder, `console-${boot}.log`);
       await writeWhole(consoleFile, '');
       const machine = await host.boot({
@@ -249,9 +315,12 @@ export class Session {
         signal,
       });
       const kmsg = new KmsgStream(clock);
-      const live = { machine, kmsg, following: kmsg.follow(machine), boot };
+      const file = this.canReboot() ? path.join(folder, `boot-${boot}.dmesg`) : undefined;
+      const tail: Tail = { file, from: 0, written: 0, case: undefined };
+      const live: Live = { machine, kmsg, following: kmsg.follow(machine), boot, death: undefined, tail };
       // A host whose facts cannot be read is not up.
       await this.readFacts(live).catch(async (error: unknown) => {
+        await this.writeTail(live);
         await machine.close();
         throw error;
       });
@@ -285,11 +354,20 @@ export class Session {
     });
     const folder = run.host(host.name, role);
     if (answer.exitCode !== 0) {
-      throw new InfraError({
+      const gone = answer.lost || answer.timedOut || answer.signal !== null;
+      const ended = answer.signal ?? `status ${answer.exitCode}`;
+      const how = answer.timedOut
+        ? 'did not return'
+        : answer.lost
+          ? 'took the host away'
+          : `ended with ${ended}`;
+      const what = {
         code: 'no-facts',
-        message: `${host.name}: kvm-cases --facts ${answer.timedOut ? 'did not return' : `ended with ${answer.exitCode}`}`,
+        message: `${host.name}: kvm-cases --facts ${how}`,
         detail: answer.stderr.slice(0, 2000),
-      });
+      };
+      // The first use of KVM on this kernel. A host that was not booted for this run may be broken in ways of its own.
+      throw gone && this.canReboot() ? new KernelError(what) : new InfraError(what);
     }
     const said = parseJson(answer.stdout, `${host.name}: kvm-cases --facts`) as Record<string, unknown>;
     const facts = { ...said, emulated: this.emulated(), driver: host.driver };
@@ -304,60 +382,5 @@ export class Session {
       throw this.canReboot() ? new KernelError(what) : new InfraError(what);
     }
     this.facts = checked;
-    // What a machine that was not booted for this run logged before is nobody's finding.
-    if (!this.canReboot()) return;
-    // What the kernel logged while booting is judged too: a WARN in an initcall is a finding.
-    const log = live.kmsg.since(0).map((line) => `${line.raw}\n`);
-    await writeWhole(path.join(folder, 'boot.dmesg'), log.join(''));
   }
-}
-
-export function errorRecord(error: HilError): ErrorRecord {
-  return {
-    code: error.code,
-    message: error.message,
-    ...(error.detail === undefined ? {} : { detail: error.detail }),
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
-    kernelAtFault: error instanceof KernelError,
-  };
-}
-
-/** Copies what a build left into the run folder. */
-export async function keepBuildFiles(run: RunDir, role: KernelRole, image: KernelImage): Promise<void> {
-  const folder = run.kernel(role);
-  await writeWhole(path.join(folder, 'config'), image.config);
-  await writeWhole(
-    path.join(folder, 'config.missing'),
-    image.unknownSymbols.map((symbol) => `CONFIG_${symbol}\n`).join(''),
-  );
-  await writeWhole(path.join(folder, 'release'), `${image.release}\n`);
-  if (image.vmlinux === null) return;
-  const log = path.join(path.dirname(image.vmlinux), 'build.log');
-  await copyFile(log, path.join(folder, 'build.log')).catch(() => {});
-}
-
-function recordOf(unit: string, boot: number, started: string, capture: Capture): AttemptRecord {
-  return {
-    unit,
-    state: 'attempted',
-    boot,
-    marker: capture.marker,
-    command: capture.command,
-    started,
-    ms: Math.round(capture.ms * 1000) / 1000,
-    exitCode: capture.exitCode,
-    signal: capture.signal,
-    overdue: capture.overdue,
-    drained: capture.drained,
-    lostRecords: capture.lostRecords,
-    ...(capture.death === undefined ? {} : { death: capture.death }),
-    ...(capture.trouble === undefined ? {} : { trouble: capture.trouble }),
-  };
-}
-
-function stateOf(capture: Capture): string {
-  if (capture.death !== undefined) return 'host died';
-  if (capture.splats.length > 0) return 'splat';
-  if (capture.overdue) return 'overdue';
-  return capture.folded.end?.status ?? 'no end';
 }

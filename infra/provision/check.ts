@@ -10,7 +10,7 @@ import { $, say } from './shell.ts';
 
 const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const root = path.dirname(dist);
-const UNIT_TIMEOUT_MS = 60_000;
+const UNIT_TIMEOUT_MS = 300_000;
 // Begun first, so that no processor waits for it at the end.
 const isLong = (name: string) => /^run\b/.test(name);
 

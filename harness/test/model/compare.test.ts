@@ -158,18 +158,45 @@ check(
 check(broken('base', rule('fail', 1)), broken('series', rule('fail', 1), second), 'fail new counts');
 check(broken('base', rule('fail', 1), second), broken('series', rule('fail', 1)), 'fail same-failure');
 
-// What upstream is known to break is excused, unless the base does not break it.
+// What upstream is known to break is excused where the base shows it exactly the same.
 const excused = (kernel: 'base' | 'series', observed: number) =>
   test(kernel, 'fail', 'known', { invariants: [rule('fail', observed, { known })] });
 check(excused('base', 1), excused('series', 1), 'fail same-failure');
-check(excused('base', 1), excused('series', 2), 'fail different-failure');
-check(undefined, excused('series', 1), 'fail unknown');
+check(excused('base', 1), excused('series', 2), 'fail different-failure counts');
+check(undefined, excused('series', 1), 'fail unknown counts');
 check(well('base'), excused('series', 1), 'fail regression counts');
 
 t.test('a known rule that the base keeps counts as an invariant, too', async (t) => {
   const counts = (base: TestResult) => compared(base, excused('series', 1)).invariants[0]?.counts;
   t.equal(counts(well('base')), true);
   t.equal(counts(excused('base', 1)), false);
+});
+
+// The same failure excuses nothing that went wrong beside it.
+const crippled = (kernel: 'base' | 'series', code: ReasonCode) =>
+  test(kernel, 'fail', 'invariant', { invariants: [rule('fail', 1)], trouble: { code, text: '' } });
+check(broken('base', rule('fail', 1)), crippled('series', 'timeout'), 'fail different-failure counts');
+check(crippled('base', 'signal'), crippled('series', 'timeout'), 'fail different-failure counts');
+check(crippled('base', 'timeout'), crippled('series', 'timeout'), 'fail same-failure');
+const unseen = rule('miss', undefined, { key: 'b.other' });
+check(
+  broken('base', rule('fail', 1), rule('pass', undefined, { key: 'b.other' })),
+  broken('series', rule('fail', 1), unseen),
+  'fail different-failure counts',
+);
+
+// A rule that the base is judged by and the series is not has been withdrawn.
+const one = rule('pass', undefined, { key: 'a.one', observe: 'a.one' });
+const two = rule('pass', undefined, { key: 'a.two', observe: 'a.two' });
+const passes = (kernel: 'base' | 'series', ...invariants: InvariantResult[]) =>
+  test(kernel, 'pass', 'ok', { invariants });
+check(passes('base', one, two), passes('series', one), 'fail vanished counts');
+check(passes('base', one, two), passes('series', one, { ...two, key: 'a.two#errno' }), 'pass unchanged');
+check(passes('base', one, { ...two, verdict: 'fail' }), passes('series', one), 'pass unchanged');
+t.test('what is withdrawn is listed, and not as a pass', async (t) => {
+  const { invariants, reason } = compared(passes('base', one, two), passes('series', one));
+  t.match(invariants.at(-1), { key: 'a.two', verdict: 'miss', comparison: 'vanished', counts: true });
+  t.match(reason, { code: 'promised', text: /\(a\.two\)/ });
 });
 
 // --- failures that are not of an invariant ---
@@ -182,6 +209,11 @@ const splatted = (kernel: 'base' | 'series', ...splats: SplatResult[]) =>
 
 check(splatted('base', splat('a')), splatted('series', splat('a')), 'fail same-failure');
 check(splatted('base', splat('a')), splatted('series', splat('b')), 'fail different-failure counts');
+check(
+  splatted('base', splat('a', { title: 'slab-use-after-free in f' })),
+  splatted('series', splat('a', { title: 'slab-out-of-bounds in f' })),
+  'fail different-failure counts',
+);
 check(
   splatted('base', splat('a'), splat('b')),
   splatted('series', splat('b'), splat('a')),

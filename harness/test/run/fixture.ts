@@ -29,7 +29,7 @@ export const FACTS = {
   model: 'scripted',
   kvm: true,
   caps: {},
-  can: { kvm: true, gmem: true, 'self.never': false },
+  can: { kvm: true, gmem: true, 'gmem.fdinfo': false, 'self.never': false },
 };
 
 const SCHEMA_HEAD = { $schema: 'https://json-schema.org/draft/2020-12/schema', type: 'object' };
@@ -82,6 +82,19 @@ export const SELF = [
   caseFiles('self/fail', { tags: ['self'], outcome: { verdict: 'fail', reason: 'invariant' } }),
 ];
 
+/** An oops as the kernel logs it. */
+export const OOPS = [
+  'BUG: kernel NULL pointer dereference, address: 0000000000000010',
+  'RIP: 0010:kvm_gmem_bind+0x12/0x340',
+  'Call Trace:',
+  ' kvm_vm_ioctl+0x10/0x20',
+  '---[ end trace 0000000000000000 ]---',
+];
+
+/** `pass ok` of each test, by id. */
+export const verdictsOf = (result: ResultDocument) =>
+  Object.fromEntries(result.tests.map((test) => [test.id, `${test.verdict} ${test.reason.code}`]));
+
 export interface FlowSetup {
   cases?: CaseFiles[];
   /** What a case does; self cases are played as they should be unless this says otherwise. */
@@ -93,6 +106,7 @@ export interface FlowSetup {
   /** The host cannot be booted afresh. */
   boots?: false;
   fault?: { step: number; kind: Fault };
+  settleLog?: string[];
   /** Overrides of the fake workshop. */
   workshop?: Partial<Workshop>;
   signal?: AbortSignal;
@@ -142,6 +156,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     facts: FACTS,
     case: (id, count) => setup.play?.(id, count, role) ?? (id === 'self/fail' ? BAD : GOOD),
     ...(setup.fault === undefined ? {} : { fault: setup.fault }),
+    ...(setup.settleLog === undefined ? {} : { settleLog: setup.settleLog }),
   };
   const host = scriptedHost(script);
   const names = cases.filter((file) => !file.id.startsWith('self/'));
