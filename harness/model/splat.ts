@@ -15,6 +15,7 @@ export type SplatKind =
   | 'page'
   | 'rcu'
   | 'stall'
+  | 'hard-lockup'
   | 'hung-task'
   | 'leak';
 
@@ -34,16 +35,19 @@ export interface Splat {
 
 /** What begins a report. First match wins. Sources: lib/bug.c, kernel/panic.c, arch/x86/kernel/{dumpstack,traps}.c,
  *  arch/x86/mm/fault.c, mm/kasan/report.c, lib/ubsan.c, kernel/locking/lockdep.c, lib/list_debug.c, lib/refcount.c,
- *  mm/debug.c, kernel/rcu/tree_stall.h, kernel/watchdog.c, kernel/hung_task.c, mm/kmemleak.c. */
+ *  mm/debug.c, kernel/rcu/{tree_stall,tasks}.h, kernel/watchdog.c, kernel/hung_task.c, mm/kmemleak.c,
+ *  arch/x86/mm/extable.c. */
 const HEADERS: readonly (readonly [SplatKind, RegExp])[] = [
   ['panic', /^Kernel panic - not syncing/],
   ['stall', /^(?:watchdog: )?BUG: soft lockup - CPU#\d+ stuck/],
   [
-    'stall',
+    'hard-lockup',
     /^(?:watchdog: )?(?:CPU\d+: )?Watchdog detected hard LOCKUP|^NMI watchdog: Watchdog detected hard LOCKUP/,
   ],
   ['stall', /^rcu: INFO: \w+ (?:self-)?detected (?:expedited )?stall|^rcu: INFO: \w+ detected stalls/],
   ['stall', /^rcu: INFO: rcu_\w+ detected expedited stalls|^rcu: rcu_\w+ kthread (?:starved|timer wakeup)/],
+  // Those of RCU-tasks come without the prefix.
+  ['stall', /^INFO: rcu_\w+ detected stalls? on tasks/],
   ['stall', /^BUG: workqueue lockup - pool/],
   ['hung-task', /^INFO: task .* blocked (?:in I\/O wait )?(?:on \w+ )?for more than \d+ seconds/],
   ['kasan', /^BUG: KASAN: /],
@@ -85,6 +89,7 @@ const HEADERS: readonly (readonly [SplatKind, RegExp])[] = [
   ['page', /^BUG \S+ \(.*\): /],
   ['rcu', /^(?:WARNING: )?suspicious RCU usage|^INFO: suspicious RCU/],
   ['leak', /^kmemleak: \d+ new suspected memory leaks/],
+  ['warning', /^unchecked MSR access error: /],
   ['warning', /^WARNING: /],
   ['bug', /^BUG: /],
 ];
@@ -167,10 +172,24 @@ function beginsWith(...groups: string[][]): RegExp {
 
 /**
  * Finds the reports in a piece of kernel log.
- * @param texts message texts without time stamps, one record a line, oldest first
+ * @param texts message texts without time stamps, one record each, oldest first; `line` and `end` count these. Two reports
+ *   in one record share it.
  */
 export function findSplats(texts: readonly string[]): Splat[] {
-  const lines = texts.map((text) => (text.length > LINE_CHARS_MAX ? text.slice(0, LINE_CHARS_MAX) : text));
+  // One call of printk may print several lines: /dev/kmsg shows them as one record. Any of them may be a header.
+  const lines: string[] = [];
+  const recordOf: number[] = [];
+  texts.forEach((text, record) => {
+    for (const line of text.split('\n')) {
+      lines.push(line.slice(0, LINE_CHARS_MAX));
+      recordOf.push(record);
+    }
+  });
+  const inRecords = (splat: Splat): Splat => ({
+    ...splat,
+    line: recordOf[splat.line] ?? 0,
+    end: (recordOf[splat.end - 1] ?? 0) + 1,
+  });
   const splats: Splat[] = [];
   let index = 0;
   while (index < lines.length) {
@@ -180,15 +199,18 @@ export function findSplats(texts: readonly string[]): Splat[] {
       continue;
     }
     const end = reportEnd(lines, index, kind);
-    splats.push(describe(kind, lines, index, end));
+    splats.push(inRecords(describe(kind, lines, index, end)));
     index = end;
   }
   return splats;
 }
 
-/** A stall says little on an emulated host: the emulator may just not have been scheduled. */
+/**
+ * A stall says little on an emulated host: the emulator may just not have been scheduled. Not so a task that was blocked
+ * for two minutes, which is a deadlock, nor a CPU that took no interrupt for several of its watchdog's periods.
+ */
 export function isStall(splat: Splat): boolean {
-  return splat.kind === 'stall' || splat.kind === 'hung-task';
+  return splat.kind === 'stall';
 }
 
 /** The header without what changes from run to run. Names of processes may hold blanks and slashes ("CPU 0/KVM"). */
@@ -208,7 +230,8 @@ export function titleOf(header: string): string {
       .replace(/(: scheduling [\w -]+: ).*$/, '$1TASK')
       .replace(/\((?:Not tainted|Tainted: [^)]*)\)/, '')
       .replace(/\b(pfn|pte|pmd|mm):[0-9a-f]+\b/g, '$1:ADDR')
-      .replace(/0x[0-9a-f]+|\b[0-9a-f]{16}\b/gi, 'ADDR')
+      // The number of an MSR says which one it is.
+      .replace(/(?<! MSR access error: (?:WRMSR to|RDMSR from) )0x[0-9a-f]+|\b[0-9a-f]{16}\b/gi, 'ADDR')
       .replace(/\+ADDR\/ADDR/g, '')
       .replace(/( jiffies! ).*$/, '$1')
       .replace(/(detected expedited stalls on CPUs\/tasks|workqueue lockup - pool).*$/, '$1')

@@ -101,12 +101,32 @@ t.test('the same WARN many times is as many reports', async (t) => {
 t.test('only stalls may be excused on an emulated host', async (t) => {
   const stalls = names.filter((name) => findSplats(load(name)).some(isStall));
   t.same(stalls, [
-    'hung-task-with-its-blocker.log',
     'rcu-stall-expedited.log',
     'rcu-stall-with-a-starved-kthread.log',
+    'rcu-tasks-stall.log',
     'soft-lockup-in-a-vcpu-thread.log',
     'workqueue-lockup.log',
   ]);
+});
+
+t.test('a record of several lines is looked at line by line', async (t) => {
+  const texts = [
+    'kvm: nothing yet',
+    'gmem: about to unmap\nWARNING: virt/kvm/guest_memfd.c:212 at kvm_gmem_release+0x1a/0x40, CPU#1: x/77',
+    'Call Trace:\n <TASK>\n kvm_gmem_unbind+0x1/0x2\n </TASK>',
+    '---[ end trace 0000000000000000 ]---\nkernel BUG at virt/kvm/guest_memfd.c:412!',
+    'kvm: going on',
+  ];
+  t.same(
+    findSplats(texts).map(({ kind, functions, line, end }) => ({ kind, functions, line, end })),
+    [
+      { kind: 'warning', functions: ['kvm_gmem_unbind'], line: 1, end: 4 },
+      { kind: 'bug', functions: [], line: 3, end: 5 },
+    ],
+  );
+  t.same(findSplats(['a\nb', 'c\n', '\n']), []);
+  const [flood] = findSplats([`${'a\n'.repeat(500)}BUG: x\n${' y\n'.repeat(500)}`]);
+  t.match(flood, { line: 0, end: 1 });
 });
 
 // --- headers, one by one ---
@@ -136,11 +156,25 @@ check(
 );
 check(
   'watchdog: CPU3: Watchdog detected hard LOCKUP on cpu 1',
-  'stall: Watchdog detected hard LOCKUP on cpu N',
+  'hard-lockup: Watchdog detected hard LOCKUP on cpu N',
 );
 check(
   'rcu: INFO: rcu_sched detected stalls on CPUs/tasks:',
   'stall: rcu: INFO: rcu_sched detected stalls on CPUs/tasks',
+);
+check('INFO: rcu_tasks detected stalls on tasks:', 'stall: INFO: rcu_tasks detected stalls on tasks');
+check(
+  'INFO: rcu_tasks_trace detected stalls on tasks:',
+  'stall: INFO: rcu_tasks_trace detected stalls on tasks',
+);
+check('rcu_tasks: no stalls on tasks', 'nothing');
+check(
+  'unchecked MSR access error: WRMSR to 0x1b0 (tried to write 0x0000000012345000) at rIP: 0xffffffffa1 (svm_on+0x5a/0x140)',
+  'warning: unchecked MSR access error: WRMSR to 0x1b0 (tried to write ADDR) at rIP: ADDR (svm_on)',
+);
+check(
+  'unchecked MSR access error: RDMSR from 0x1b0 at rIP: 0xffffffff81048d5a (native_read_msr+0xa/0x40)',
+  'warning: unchecked MSR access error: RDMSR from 0x1b0 at rIP: ADDR (native_read_msr)',
 );
 check(
   'INFO: task a:b:512 blocked in I/O wait for more than 122 seconds.',

@@ -229,13 +229,10 @@ check('a stall that comes back', twice(stalled('a'), stalled('a')), 'fail splat'
 check('a stall that comes back elsewhere', twice(stalled('a'), stalled('b')), 'fail splat', /in a/);
 check('a stall on hardware', twice(stalled('a'), WELL, false), 'fail splat');
 check('a stall that nobody looked at again', { ...many([DONE], { splats: [splat('stall')] }) }, 'fail splat');
-check('another kind of stall', twice(stalled('a'), stalled('a', 'hung-task')), 'fail splat');
 check('a stall, then a timeout', twice(stalled('a'), attempt([end('timeout')])), 'fail splat');
-check(
-  'a hung task that comes back',
-  twice(stalled('a', 'hung-task'), stalled('b', 'hung-task')),
-  'fail splat',
-);
+check('a stall, then a hung task', twice(stalled('a'), stalled('a', 'hung-task')), 'fail splat');
+check('a hung task that does not come back', twice(stalled('a', 'hung-task'), WELL), 'fail splat');
+check('a hard lockup that does not come back', twice(stalled('a', 'hard-lockup'), WELL), 'fail splat');
 check('a stall, then the host dies', twice(stalled('a'), attempt([], { death: DEATH })), 'fail host-died');
 check(
   'emulated has to be true, not truthy',
