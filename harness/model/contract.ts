@@ -46,26 +46,39 @@ export interface Contract {
 /** Keywords that a contract may use beyond JSON Schema 2020-12; they describe an invariant and never judge. */
 export const CONTRACT_KEYWORDS = ['control', 'known', 'volatile', 'weak'] as const;
 
+/** Keywords that only describe, allowed everywhere. */
+const DESCRIBING = ['title', 'description', '$comment'];
+/** What is taken apart, place by place. JSON Schema ignores a keyword that it does not know; here that is a problem. */
+const ROOT_KEYWORDS = [...DESCRIBING, '$schema', '$id', '$defs', 'type', 'properties', 'allOf'];
+const BRANCH_KEYWORDS = [...DESCRIBING, 'if', 'then', 'else'];
+const GROUP_KEYWORDS = [...DESCRIBING, 'type', 'properties'];
+
 const TITLE = /^([A-Z]+-\d+[a-z]?) (\S.*)$/s;
 
 export function readContract(root: Schema): Contract {
   const contract: Contract = { invariants: [], problems: [] };
   const defs = root['$defs'] as Schema | undefined;
-  collect(contract, root, defs, []);
-  for (const branch of listOf(root['allOf'])) {
+  checkKeywords(contract, root, ROOT_KEYWORDS, 'the contract');
+  collect(contract, root, 'the contract', defs, []);
+  for (const branch of branchesOf(contract, root['allOf'])) {
+    checkKeywords(contract, branch, BRANCH_KEYWORDS, 'a member of allOf');
     const condition = branch['if'];
     if (!isSchema(condition)) {
       contract.problems.push('every member of allOf needs an "if" on the facts');
       continue;
     }
-    if (JSON.stringify(condition).includes('"obs"')) {
+    const places = isSchema(condition['properties']) ? Object.keys(condition['properties']) : [];
+    if (JSON.stringify(condition).includes('"obs"') || places.some((name) => name !== 'facts')) {
       contract.problems.push('an "if" may look at the facts only, never at obs');
     }
+    if (branch['then'] === undefined && branch['else'] === undefined) {
+      contract.problems.push('an "if" without "then" or "else" decides nothing');
+    }
     const withDefs = defs === undefined ? condition : { ...condition, $defs: defs };
-    if (isSchema(branch['then'])) collect(contract, branch['then'], defs, [withDefs]);
+    collectBranch(contract, branch, 'then', defs, [withDefs]);
     // $defs stay at the top: that is where "#/$defs/..." looks for them.
     const otherwise = defs === undefined ? { not: condition } : { not: condition, $defs: defs };
-    if (isSchema(branch['else'])) collect(contract, branch['else'], defs, [otherwise]);
+    collectBranch(contract, branch, 'else', defs, [otherwise]);
   }
   // Key to whether one of its invariants always applies; base and series are compared key by key.
   const seen = new Map<string, boolean>();
@@ -80,13 +93,60 @@ export function readContract(root: Schema): Contract {
   return contract;
 }
 
+/**
+ * What is wrong with the positive control that a case names in its manifest; undefined when nothing is.
+ * @param control as in case.json: `observe:NAME`, `mutant:ID`, or null
+ */
+export function controlProblem(contract: Contract, control: string | null): string | undefined {
+  const name = /^observe:(.*)$/s.exec(control ?? '')?.[1];
+  if (name === undefined) return undefined;
+  const rules = contract.invariants.filter((one) => one.observe === name);
+  if (rules.some((one) => one.control)) return undefined;
+  return rules.length === 0
+    ? `case.json names the control ${name}, on which there is no rule`
+    : `case.json names the control ${name}, but no rule on it has "control": true`;
+}
+
 // --- internal ---
 
-function collect(contract: Contract, root: Schema, defs: Schema | undefined, conditions: Schema[]): void {
-  const properties = root['properties'];
+function checkKeywords(contract: Contract, schema: Schema, allowed: readonly string[], where: string): void {
+  const unknown = Object.keys(schema).filter((keyword) => !allowed.includes(keyword));
+  if (unknown.length > 0)
+    contract.problems.push(`${where} has what judges nothing there: ${unknown.join(', ')}`);
+}
+
+function collect(
+  contract: Contract,
+  root: Schema,
+  where: string,
+  defs: Schema | undefined,
+  conditions: Schema[],
+): void {
+  const { properties } = root;
+  if (properties === undefined) return;
+  if (!isSchema(properties) || Object.keys(properties).some((name) => name !== 'obs')) {
+    contract.problems.push(`${where}: only rules below "properties": {"obs": ...} judge`);
+  }
   const obs = isSchema(properties) ? properties['obs'] : undefined;
-  if (!isSchema(obs)) return;
-  walk(contract, obs, ['obs'], defs, conditions);
+  if (obs === undefined) return;
+  if (isSchema(obs)) walk(contract, obs, ['obs'], defs, conditions);
+  else contract.problems.push(`${where}: obs is no schema`);
+}
+
+function collectBranch(
+  contract: Contract,
+  branch: Schema,
+  keyword: 'then' | 'else',
+  defs: Schema | undefined,
+  conditions: Schema[],
+): void {
+  const schema = branch[keyword];
+  if (schema === undefined) return;
+  if (!isSchema(schema)) contract.problems.push(`"${keyword}" is no schema`);
+  else {
+    checkKeywords(contract, schema, GROUP_KEYWORDS, `a "${keyword}"`);
+    collect(contract, schema, `a "${keyword}"`, defs, conditions);
+  }
 }
 
 function walk(
@@ -96,10 +156,18 @@ function walk(
   defs: Schema | undefined,
   conditions: Schema[],
 ): void {
-  const properties = schema['properties'];
-  if (!isSchema(properties)) return;
+  const where = path.length === 1 ? 'obs' : path.slice(1).join('#');
+  const { properties } = schema;
+  if (properties !== undefined) checkKeywords(contract, schema, GROUP_KEYWORDS, where);
+  if (!isSchema(properties)) {
+    contract.problems.push(`${where} has neither a title nor properties: nothing judges it`);
+    return;
+  }
   for (const [name, child] of Object.entries(properties)) {
-    if (!isSchema(child)) continue;
+    if (!isSchema(child)) {
+      contract.problems.push(`${[...path, name].slice(1).join('#')} is no schema`);
+      continue;
+    }
     const childPath = [...path, name];
     if (typeof child['title'] === 'string') add(contract, child, childPath, defs, conditions);
     else walk(contract, child, childPath, defs, conditions);
@@ -162,6 +230,11 @@ function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function listOf(value: unknown): Schema[] {
-  return Array.isArray(value) ? value.filter(isSchema) : [];
+function branchesOf(contract: Contract, allOf: unknown): Schema[] {
+  if (allOf === undefined) return [];
+  const members: unknown[] = Array.isArray(allOf) ? allOf : [];
+  const branches = members.filter(isSchema);
+  if (!Array.isArray(allOf) || branches.length < members.length)
+    contract.problems.push('allOf is a list of {"if", "then", "else"}');
+  return branches;
 }

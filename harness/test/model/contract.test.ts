@@ -2,7 +2,8 @@
 // Contracts taken apart, and the pieces judged by the real validator.
 import t from 'tap';
 import { compileSchema } from '../../effects/schema.ts';
-import { type Contract, readContract } from '../../model/contract.ts';
+import { type Contract, controlProblem, readContract } from '../../model/contract.ts';
+import { readCases } from '../../run/cases.ts';
 
 type Json = Record<string, unknown>;
 
@@ -103,8 +104,18 @@ t.test('hostile names are names', async (t) => {
 
 checkProblems('fine', contract({ a: ZERO }));
 checkProblems('empty', readContract({}), /no titled property/);
-checkProblems('no title at all', contract({ a: { const: 0 } }), /no titled property/);
-checkProblems('obs is no schema', readContract({ properties: { obs: [ZERO] } }), /no titled property/);
+checkProblems(
+  'no title at all',
+  contract({ a: { const: 0 } }),
+  /a has neither a title/,
+  /no titled property/,
+);
+checkProblems(
+  'obs is no schema',
+  readContract({ properties: { obs: [ZERO] } }),
+  /obs is no schema/,
+  /no titled property/,
+);
 for (const title of [
   '',
   'X-01',
@@ -160,7 +171,14 @@ checkProblems(
   contract({ a: ZERO }, when(['if', { properties: { obs: {} } }], ['then', branch({ b: ZERO })])),
   /facts only/,
 );
-checkProblems('allOf is no list', contract({ a: ZERO }, { allOf: ZERO }));
+checkProblems('allOf is no list', contract({ a: ZERO }, { allOf: ZERO }), /allOf is a list/);
+checkProblems('allOf holds a truth', contract({ a: ZERO }, { allOf: [true] }), /allOf is a list/);
+checkProblems(
+  'if on what is not there',
+  contract({ a: ZERO }, when(['if', { properties: { fact: {} } }], ['then', branch({ b: ZERO })])),
+  /facts only/,
+);
+checkProblems('if alone', contract({ a: ZERO }, when(['if', ON_AMD])), /decides nothing/);
 checkProblems(
   'then and else on the same key',
   contract({ a: ZERO }, when(['if', ON_AMD], ['then', branch({ b: ZERO })], ['else', branch({ b: ZERO })])),
@@ -174,6 +192,87 @@ checkProblems(
   'only conditional invariants',
   contract({}, when(['if', ON_AMD], ['then', branch({ b: ZERO })])),
 );
+
+// --- what would be ignored ---
+
+const [conditional] = when(['if', ON_AMD], ['then', branch({ b: ZERO })]).allOf;
+checkProblems(
+  'if and then at the root',
+  contract({ a: ZERO }, conditional),
+  /judges nothing there: if, then/,
+);
+checkProblems('a keyword of ours at the root', contract({ a: ZERO }, { control: true }), /: control/);
+checkProblems('a misspelt root keyword', contract({ a: ZERO }, { allof: [], anyOf: [] }), /: allof, anyOf/);
+checkProblems('required at the root', contract({ a: ZERO }, { required: ['obs'] }), /: required/);
+checkProblems(
+  'a nested condition',
+  contract({ a: ZERO }, when(['if', ON_AMD], ['then', { ...branch({ b: ZERO }), ...conditional }])),
+  /a "then" has what judges nothing there: if, then/,
+);
+checkProblems(
+  'a nested allOf',
+  contract({ a: ZERO }, when(['if', ON_AMD], ['else', { allOf: [conditional] }])),
+  /a "else" has what judges nothing there: allOf/,
+);
+checkProblems(
+  'rules beside obs',
+  readContract({ properties: { obs: { properties: { a: ZERO } }, ob: { properties: { b: ZERO } } } }),
+  /only rules below/,
+);
+checkProblems(
+  'a branch without obs',
+  contract({ a: ZERO }, when(['if', ON_AMD], ['then', { properties: { b: ZERO } }])),
+  /a "then": only rules below/,
+);
+checkProblems(
+  'a then that is true',
+  contract({ a: ZERO }, { allOf: [JSON.parse('{"if":{},"then":true}')] }),
+  /"then" is no schema/,
+);
+checkProblems(
+  'more beside if and then',
+  contract({ a: ZERO }, { allOf: [{ ...conditional, required: ['facts'] }] }),
+  /a member of allOf has what judges nothing there: required/,
+);
+checkProblems(
+  'a misspelt title',
+  contract({ a: ZERO, b: { titel: 'X-02 b', const: 0 } }),
+  /b has neither a title nor properties/,
+);
+checkProblems(
+  'what a group requires',
+  contract({ a: ZERO, g: { properties: { b: { title: 'X-02 b', const: 1 } }, required: ['b'] } }),
+  /g has what judges nothing there: required/,
+);
+checkProblems('a rule that is true', contract({ a: ZERO, b: true }), /b is no schema/);
+
+// --- positive controls ---
+
+const controlled = contract({ a: ZERO, b: { ...ZERO, title: 'X-02 control', control: true } });
+for (const [control, expected] of [
+  [null, undefined],
+  ['mutant:no-flush', undefined],
+  ['observe:b', undefined],
+  ['observe:a', /no rule on it has "control"/],
+  ['observe:c', /on which there is no rule/],
+  ['observe:', /on which there is no rule/],
+] as const) {
+  t.test(`control ${control}`, async (t) => {
+    const problem = controlProblem(controlled, control);
+    if (expected === undefined) t.equal(problem, undefined);
+    else t.match(problem, expected);
+  });
+}
+
+t.test('the contract of every case is sound', async (t) => {
+  const files = await readCases();
+  t.ok(files.length > 10);
+  for (const { id, manifest, schema } of files) {
+    const read = readContract(schema);
+    t.same(read.problems, [], id);
+    t.equal(controlProblem(read, manifest.control), undefined, id);
+  }
+});
 
 /** Which invariants apply on these facts, by the real validator. */
 function applying(read: Contract, facts: Json): string[] {
