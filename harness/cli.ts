@@ -101,11 +101,11 @@ Examples:
 
   program
     .command('judge')
-    .description('judge a run folder again')
+    .description('judge a run folder again, and write its result.json')
     .argument('<run>', 'folder of a run')
     .option(
       '--contract <folder>',
-      "by these contracts, e.g. cases/ for today's, instead of those that were run",
+      "by these contracts, e.g. cases/ for today's, instead of those that were run; only printed",
     )
     .option('--format <format>', 'tap, markdown, json', 'tap')
     .addHelpText('after', '\nExample:\n  kvm-hil judge results/runs/<run> --contract cases/')

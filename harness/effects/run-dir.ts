@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run folder: every file of it is named here and nowhere else. Documents are validated on both ways.
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, UsageError } from '../errors.ts';
 import { type Event, isDurable } from '../model/events.ts';
@@ -146,5 +146,7 @@ export function parseJson(text: string, file: string): unknown {
 }
 
 export async function readJson(file: string): Promise<unknown> {
-  return parseJson(await readFile(file, 'utf8'), file);
+  const text = await readIfThere(file);
+  if (text !== undefined) return parseJson(text, file);
+  throw new InfraError({ code: 'missing-document', message: `${file} is missing` });
 }

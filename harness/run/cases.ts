@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The cases of a folder: cases/<topic>/<name>/ in the project, contract/<topic>.<name>/ in a run folder.
-import { copyFile, mkdir, readdir } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inPackage } from '../effects/dirs.ts';
 import { exists } from '../effects/files.ts';
 import { type RunDir, readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
+import { InfraError } from '../errors.ts';
 import type { CaseFiles, CaseManifest } from '../model/manifest.ts';
 
 const FILES = ['case.json', 'expect.schema.json'] as const;
 
-/** @throws InfraError naming the file when a manifest or a contract is damaged */
+/** @throws InfraError naming the file when a manifest or a contract is damaged, or the folder when it has no cases */
 export async function readCases(root: string = inPackage('cases')): Promise<CaseFiles[]> {
   const found: CaseFiles[] = [];
-  for (const folder of await caseFolders(root)) {
+  const folders = await caseFolders(root);
+  if (folders.length === 0)
+    throw new InfraError({ code: 'no-cases-there', message: `${root} holds no case` });
+  for (const folder of folders) {
     const file = path.join(root, folder, 'case.json');
     const manifest = checkDocument<CaseManifest>('case', await readJson(file), file);
     const schema = (await readJson(path.join(root, folder, 'expect.schema.json'))) as Record<string, unknown>;
@@ -21,6 +25,11 @@ export async function readCases(root: string = inPackage('cases')): Promise<Case
     found.push({ id: folder.includes('/') ? folder : folder.replace('.', '/'), manifest, schema });
   }
   return found.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** Whether there is a case in the folder, or a folder at all. */
+export async function hasCases(root: string): Promise<boolean> {
+  return (await caseFolders(root)).length > 0;
 }
 
 /** Keeps the contracts of a run as they were when it was run. */
@@ -36,6 +45,11 @@ export async function keepContracts(run: RunDir, ids: readonly string[]): Promis
 
 async function caseFolders(root: string): Promise<string[]> {
   const folders: string[] = [];
+  const isFolder = await stat(root).then(
+    (one) => one.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) return [];
   for (const entry of await readdir(root, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
     if (await exists(path.join(root, entry.name, 'case.json'))) folders.push(entry.name);

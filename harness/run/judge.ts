@@ -31,13 +31,13 @@ import {
 
 /**
  * Judges a run folder and writes its result.json.
- * @param contractFolder judge by these contracts instead of the ones that were run
+ * @param contractFolder judge by these contracts instead of the ones that were run; nothing is written then
  */
 export async function judgeRun(run: RunDir, contractFolder?: string): Promise<ResultDocument> {
   const record = await run.read<RunRecord>('run', run.path('run.json'));
   const cases = await readCases(contractFolder ?? run.path('contract'));
   const result = await judgeFolder(run, record, new Map(cases.map((file) => [file.id, file])));
-  await run.write('result', run.path('result.json'), result);
+  if (contractFolder === undefined) await run.write('result', run.path('result.json'), result);
   return result;
 }
 

@@ -146,6 +146,10 @@ const CASES: [argv: string[], exitCode: number, message: RegExp][] = [
   [['report', judged, '--format', 'yaml'], 2, /--format yaml is not known/],
   [['report', unjudged], 3, /result\.json is missing from the run folder/],
   [['compare', damaged], 3, /result\.json is not JSON/],
+  [['judge', unjudged], 3, /contract holds no case/],
+  [['judge', unjudged, '--contract', '/nonexistent'], 2, /--contract \/nonexistent holds no case\n {2}give/],
+  [['judge', unjudged, '--contract', nothing], 2, /nothing holds no case\n {2}give a folder/],
+  [['judge', unjudged, '--contract', path.join(unjudged, 'run.json')], 2, /run\.json holds no case\n/],
   [
     ['report', outdated],
     3,
