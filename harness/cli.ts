@@ -5,6 +5,9 @@ import { Command, CommanderError } from 'commander';
 import { version } from './effects/version.ts';
 import { EXIT, HilError } from './errors.ts';
 
+/** What a shell says of a program that SIGPIPE ended. */
+const OUTPUT_LOST = 141;
+
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function cli(finish: (code: number) => void): Command {
@@ -166,6 +169,25 @@ function report(error: unknown): number {
   return EXIT.incomplete;
 }
 
+// What nobody caught would end Node with 1, which means that the kernel fails.
+process.on('uncaughtException', (error) => {
+  report(error);
+  process.exit(EXIT.incomplete);
+});
+
+// A reader that has seen enough (`| head`) or a terminal that is closed ends no run: the run folder is what it is for.
+// Once all is done, a lost standard output ends as it would a Unix tool: quietly, with the status of SIGPIPE, which is
+// neither a finding nor a pass. Without a standard error only the progress is lost, and the status stays.
+let outputLost = false;
+let done = false;
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
+    if (stream === process.stdout) outputLost = true;
+    if (done && outputLost) process.exitCode = OUTPUT_LOST;
+  });
+}
+
 let exitCode: number = EXIT.ok;
 try {
   await cli((code) => {
@@ -174,4 +196,5 @@ try {
 } catch (error) {
   exitCode = report(error);
 }
-process.exitCode = exitCode;
+done = true;
+process.exitCode = outputLost ? OUTPUT_LOST : exitCode;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The command line: wrong usage ends with 2 and one clear message, before anything was started.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -43,6 +44,9 @@ for (const [index, argv] of JSON.parse(process.argv[1]).entries()) {
   process.argv = [process.execPath, 'kvm-hil', ...argv];
   process.exitCode = undefined;
   await import(${JSON.stringify(`file://${CLI}`)} + '?' + index);
+  // Each import listens anew.
+  process.removeAllListeners('uncaughtException');
+  for (const stream of ['stdout', 'stderr']) process[stream].removeAllListeners('error');
   ends.push({ ...end, exitCode: process.exitCode });
 }
 process.exitCode = 0;
@@ -195,6 +199,69 @@ t.test('as a process of its own: streams and status', async (t) => {
     cwd: folder,
   });
   t.match(usage, { status: 2, stdout: '', stderr: /^kvm-hil: --base fedora:44 is not a base\n/ });
+});
+
+// Something goes wrong where nobody waits for it, as soon as the command line is loaded.
+const soon = (code: string) => `const timer = setInterval(() => {
+  if (process.listenerCount('uncaughtException') === 0) return;
+  clearInterval(timer);
+  ${code};
+}, 5);`;
+for (const [what, code] of [
+  ['an exception', 'throw new Error("unforeseen")'],
+  ['a rejection', 'Promise.reject(new Error("unforeseen"))'],
+  ['a rejection without an error', 'Promise.reject("unforeseen")'],
+] as const) {
+  t.test(`${what} that nobody catches is no finding`, async (t) => {
+    const args = [
+      '--import',
+      `data:text/javascript,${encodeURIComponent(soon(code))}`,
+      CLI,
+      'cases',
+      'self/pass',
+    ];
+    const ended = spawnSync(process.execPath, args, { encoding: 'utf8', cwd: folder, timeout: 30_000 });
+    t.match(ended, { status: 3, stderr: /^kvm-hil: a bug in kvm-hil itself:\n[\s\S]*unforeseen/ });
+  });
+}
+
+/** Runs the command line with one of its streams closed at the other end. */
+function without(stream: 'stdout' | 'stderr', argv: readonly string[]): Promise<Ended> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [CLI, ...argv], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    child[stream].destroy();
+    const end = { stdout: '', stderr: '' };
+    for (const name of ['stdout', 'stderr'] as const)
+      child[name].on('data', (piece: Buffer) => {
+        end[name] += piece.toString();
+      });
+    child.on('close', (code) => resolve({ ...end, exitCode: code ?? -1 }));
+  });
+}
+
+t.test('a reader that goes away', async (t) => {
+  const place = runFolder('unread', RUN);
+  mkdirSync(path.join(place, 'contract', 'gmem.bind'), { recursive: true });
+  for (const name of ['case.json', 'expect.schema.json'])
+    copyFileSync(inPackage('cases', 'gmem', 'bind', name), path.join(place, 'contract', 'gmem.bind', name));
+  t.match(await without('stdout', ['judge', place]), { exitCode: 141, stderr: '' });
+  const written = readFileSync(path.join(place, 'result.json'));
+  t.match(await without('stderr', ['judge', place]), { exitCode: 3, stdout: /^TAP version 14\n/ });
+  t.match(await without('stderr', ['run']), { exitCode: 2, stdout: '' });
+
+  const today = path.join(folder, 'today');
+  cpSync(path.join(place, 'contract'), today, { recursive: true });
+  const file = path.join(today, 'gmem.bind', 'case.json');
+  writeFileSync(
+    file,
+    readFileSync(file, 'utf8').replace(/"title": ".*"/, '"title": "a title of another day"'),
+  );
+  writeFileSync(path.join(place, 'result.json'), written);
+  const again = spawnSync(process.execPath, [CLI, 'judge', place, '--contract', today, '--format', 'json'], {
+    encoding: 'utf8',
+  });
+  t.match(again, { status: 3, stdout: /a title of another day/ }, 'other contracts: another result');
+  t.ok(readFileSync(path.join(place, 'result.json')).equals(written), 'which is only printed');
 });
 
 t.test('every command that the help names is a file, and the other way round', async (t) => {
