@@ -26,6 +26,12 @@ const files = (existsSync(folder) ? readdirSync(folder) : [])
   )
   .sort()
   .map((name) => path.join(folder, name));
+if (files.length === 0) {
+  say(
+    `npm test: ${only.length === 0 ? 'there are no tests' : `no test is called ${only.join(' or ')}`} in ${folder}`,
+  );
+  process.exit(1);
+}
 const ok = await runTestFiles(files, {
   jobs: 1,
   timeoutMs: E2E_TIMEOUT_MS,
