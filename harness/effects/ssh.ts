@@ -125,20 +125,25 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
 // --- internal ---
 
 function newLink(client: ssh2.Client, closed: Promise<string>): SshLink {
+  // Not a reaction to `closed` each: those would keep what every command of a link printed until the link closes.
+  const pending = new Set<() => void>();
+  void closed.then(() => {
+    for (const lose of [...pending]) lose();
+  });
   return {
     closed,
     close: () => {
       client.end();
       client.destroy();
     },
-    exec: (command, o) => execOn(client, closed, command, o),
+    exec: (command, o) => execOn(client, pending, command, o),
     shell: (input, output) => shellOn(client, closed, input, output),
   };
 }
 
 function execOn(
   client: ssh2.Client,
-  closed: Promise<string>,
+  pending: Set<() => void>,
   command: string,
   o: RemoteOptions,
 ): Promise<RemoteResult> {
@@ -154,6 +159,7 @@ function execOn(
     const settle = (state: { timedOut?: boolean; lost?: boolean }) => {
       if (settled) return;
       settled = true;
+      pending.delete(lose);
       clearTimeout(timer);
       if (state.timedOut === true || state.lost === true) channel?.close();
       resolve({
@@ -169,7 +175,8 @@ function execOn(
       });
     };
     const timer = setTimeout(() => settle({ timedOut: true }), o.timeoutMs);
-    void closed.then(() => settle({ lost: true }));
+    const lose = () => settle({ lost: true });
+    pending.add(lose);
     void o.until?.then(() => {
       channel?.close();
       settle({});

@@ -2,6 +2,8 @@
 // The SSH client against a server in this process: results, deadlines, lost connections, bounds, and keys.
 import { createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { connect, newSshKey, type RemoteResult, type SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
@@ -155,6 +157,26 @@ t.test('closing ends what runs', (t) =>
     link.close();
     link.close();
     t.match(await running, { lost: true });
+  }),
+);
+
+t.test('what a command printed is let go when it has ended', (t) =>
+  withLink(play, async (link) => {
+    const heard: WeakRef<object>[] = [];
+    const once = async () => {
+      const listener = () => {};
+      heard.push(new WeakRef(listener));
+      await link.exec('echo x', { timeoutMs: LONG_MS, onStdout: listener });
+    };
+    for (let count = 0; count < 20; count++) await once();
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    for (let tries = 0; tries < 20; tries++) {
+      await pause(5);
+      collect();
+    }
+    // The last of them may still be on its way out.
+    t.ok(heard.filter((one) => one.deref() !== undefined).length <= 2);
   }),
 );
 
