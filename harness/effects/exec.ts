@@ -8,6 +8,8 @@ import { InfraError, InterruptedError } from '../errors.ts';
 
 /** Output kept in memory per stream, in characters; more goes to the log file only. */
 const KEPT_CHARS_MAX = 4 * 1024 * 1024;
+/** When a program counts as hung that was given no deadline: that of a whole kernel, the longest that is ever run. */
+const EXEC_TIMEOUT_MS = 2 * 60 * 60 * 1000;
 /** Size of a log file, in bytes; a build that prints more is cut there. */
 const LOG_BYTES_MAX = 64 * 1024 * 1024;
 
@@ -16,6 +18,7 @@ export interface ExecOptions {
   /** Added to the runner's environment; undefined takes a variable away. */
   env?: Record<string, string | undefined>;
   input?: string | Buffer;
+  /** By default two hours. */
   timeoutMs?: number;
   signal?: AbortSignal | undefined;
   /** Both streams, as they come, appended to this file. */
@@ -65,7 +68,7 @@ export async function exec(
     ...(o.cwd === undefined ? {} : { cwd: o.cwd }),
     extendEnv: o.cleanEnv !== true,
     env: { LC_ALL: 'C', ...o.env },
-    ...(o.timeoutMs === undefined ? {} : { timeout: o.timeoutMs }),
+    timeout: o.timeoutMs ?? EXEC_TIMEOUT_MS,
     ...(o.signal === undefined ? {} : { cancelSignal: o.signal }),
     forceKillAfterDelay: 5000,
     // A process group of its own, so that what it started can be ended with it.
