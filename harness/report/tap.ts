@@ -9,6 +9,8 @@ import {
 } from '../model/result.ts';
 
 const DETAIL_LINES_MAX = 40;
+/** Commits that an excuse names; a directive is one line. */
+const COMMITS_MAX = 5;
 
 export function tap(result: ResultDocument): string {
   const out: string[] = ['TAP version 14', `1..${result.tests.length}`];
@@ -34,13 +36,20 @@ export function testName(test: TestResult): string {
 /** Why a test that is not ok does not count against the run; undefined when it does. */
 export function excuseOf(test: TestResult, hasSeries: boolean): string | undefined {
   if (test.counts) return undefined;
-  const known = test.invariants.find((one) => one.verdict === 'fail' && one.known !== undefined)?.known;
-  if (test.reason.code === 'known' && known !== undefined) return `fixed by ${known.commit}`;
+  const failed = test.invariants.filter((one) => one.verdict === 'fail');
+  const commits = [...new Set(failed.flatMap((one) => one.known?.commit ?? []))];
+  if (test.reason.code === 'known' && commits.length > 0) return `fixed by ${named(commits)}`;
   if (test.comparison === 'same-failure') return 'also on base';
   return hasSeries && test.kernel === 'base' ? 'on base, not of the series' : undefined;
 }
 
 // --- internal ---
+
+function named(commits: readonly string[]): string {
+  const more = commits.length - COMMITS_MAX;
+  const shown = commits.slice(0, COMMITS_MAX).join(', ');
+  return more > 0 ? `${shown} and ${more} more` : shown;
+}
 
 function headLines(result: ResultDocument): string[] {
   const { run, kernels, hosts } = result;
@@ -150,7 +159,8 @@ function excuseOfInvariant(
 function yaml(fields: Record<string, unknown>, indent: string): string[] {
   const lines = [`${indent}---`];
   for (const [key, value] of Object.entries(fields)) {
-    if (Array.isArray(value)) {
+    // Nothing behind the colon would be null.
+    if (Array.isArray(value) && value.length > 0) {
       lines.push(`${indent}${key}:`);
       for (const item of value) lines.push(`${indent}  - ${json(item)}`);
     } else lines.push(`${indent}${key}: ${json(value)}`);

@@ -174,3 +174,27 @@ checkExcuse(
   true,
   'fixed by abc',
 );
+
+const knownBy = (...commits: string[]): Partial<TestResult> => ({
+  reason: { code: 'known', text: '' },
+  invariants: commits.map((commit) => ({ ...known, known: { commit, why: '' } })),
+});
+checkExcuse(knownBy('abc', 'def', 'abc'), true, 'fixed by abc, def');
+checkExcuse(knownBy('a', 'b', 'c', 'd', 'e', 'f', 'g'), true, 'fixed by a, b, c, d, e and 2 more');
+
+t.test('a list of nothing is a list', async (t) => {
+  const result = hostile('x');
+  let lists = 0;
+  for (const { invariants } of result.tests)
+    for (const invariant of invariants.filter((one) => one.verdict === 'fail')) {
+      invariant.violations = [];
+      invariant.observed = [];
+      lists++;
+    }
+  t.ok(lists > 0);
+  const { inner, problems } = parse(tap(result));
+  t.same(problems, []);
+  const diags = inner.flat().flatMap((point) => (point.diag?.verdict === 'fail' ? point.diag : []));
+  t.equal(diags.length, lists);
+  for (const { violations, observed } of diags) t.same([violations, observed], [[], []]);
+});
