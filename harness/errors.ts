@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Whose fault an error is decides the exit code, so it is part of the type.
 
-/** Exit statuses of the command line: see "Command line" in README.md. */
+/** Exit statuses of the command line: see "Quick start" in README.md. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, incomplete: 3, interrupted: 130 } as const;
 
 export interface ErrorDetails {

@@ -37,7 +37,7 @@ export function bareBoot(image: KernelImage, tscKhz: number | undefined): Promis
     await writeWhole(initrd, cpio(await tinyRoot()));
     const { vmlinux } = image;
     if (vmlinux === null) throw new Error('there is no kernel to boot');
-    const { machine } = chooseMachine(image.config, 'tcg', tscKhz);
+    const machine = chooseMachine(image.config, 'tcg', tscKhz);
     const args = qemuArguments({
       accelerator: 'tcg',
       machine,

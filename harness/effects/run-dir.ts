@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run folder: every file of it is named here and nowhere else. Documents are validated on both ways.
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, UsageError } from '../errors.ts';
 import { type Event, isDurable } from '../model/events.ts';
@@ -124,12 +124,6 @@ function openEvents(file: string): number {
   const whole = text.lastIndexOf('\n') + 1;
   if (whole < text.length) ftruncateSync(fd, whole);
   return fd;
-}
-
-/** Folders of runs below `parent`, oldest first. */
-export async function listRuns(parent: string): Promise<string[]> {
-  if (!(await exists(parent))) return [];
-  return (await readdir(parent)).sort().map((name) => path.join(parent, name));
 }
 
 /** @throws InfraError `invalid-json`, naming the file */

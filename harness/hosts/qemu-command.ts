@@ -5,30 +5,16 @@ import { parseKconfig } from '../model/kconfig.ts';
 export type Accelerator = 'kvm' | 'tcg';
 export type Machine = 'microvm' | 'q35';
 
-export interface MachineChoice {
-  machine: Machine;
-  /** Why not microvm; undefined when it is microvm. */
-  why: string | undefined;
-}
-
 /**
  * microvm boots fastest, but needs a kernel that finds its devices without PCI, and a known TSC frequency under TCG:
  * it has no timer to calibrate against, and hangs in half of its boots while trying.
  * @param config final .config of the kernel
  */
-export function chooseMachine(
-  config: string,
-  accelerator: Accelerator,
-  tscKhz: number | undefined,
-): MachineChoice {
+export function chooseMachine(config: string, accelerator: Accelerator, tscKhz: number | undefined): Machine {
   const symbols = parseKconfig(config);
   const needed = ['PVH', 'ACPI', 'VIRTIO_MMIO', 'SERIAL_8250_PNP'];
-  const missing = needed.filter((symbol) => symbols.get(symbol) !== 'y');
-  if (missing.length > 0) return { machine: 'q35', why: `microvm needs CONFIG_${missing.join(', CONFIG_')}` };
-  if (accelerator === 'tcg' && tscKhz === undefined) {
-    return { machine: 'q35', why: 'microvm needs the TSC frequency of this machine' };
-  }
-  return { machine: 'microvm', why: undefined };
+  if (needed.some((symbol) => symbols.get(symbol) !== 'y')) return 'q35';
+  return accelerator === 'tcg' && tscKhz === undefined ? 'q35' : 'microvm';
 }
 
 export interface QemuOptions {

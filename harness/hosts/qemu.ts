@@ -49,16 +49,17 @@ const PANIC = /Kernel panic - not syncing/;
 
 export function qemuHost(settings: QemuSettings): Host {
   const accelerator: Accelerator = settings.nestedKvm ? 'kvm' : 'tcg';
-  let traits: Promise<HostTraits> | undefined;
+  let found: Promise<HostTraits> | undefined;
+  const traits = () => {
+    found ??= findTraits(settings, accelerator);
+    return found;
+  };
   return {
     name: settings.name,
     driver: 'qemu',
     exclusive: false,
-    traits: () => {
-      traits ??= findTraits(settings, accelerator);
-      return traits;
-    },
-    boot: (request) => bootQemu(settings, accelerator, request),
+    traits,
+    boot: async (request) => bootQemu(settings, accelerator, await traits(), request),
   };
 }
 
@@ -84,12 +85,13 @@ async function findTraits(settings: QemuSettings, accelerator: Accelerator): Pro
 async function bootQemu(
   settings: QemuSettings,
   accelerator: Accelerator,
+  traits: HostTraits,
   request: BootRequest,
 ): Promise<Machine> {
   if (request.signal.aborted) throw new InterruptedError();
   const { vmlinux } = request.image;
   if (vmlinux === null) throw new Error('there is no file to boot this kernel from');
-  const { machine } = chooseMachine(request.image.config, accelerator, settings.tscKhz);
+  const machine = chooseMachine(request.image.config, accelerator, settings.tscKhz);
   const keys = bootKeys();
   const initrd = anonymousFile(Buffer.concat([await systemArchive(request.program.file), keys.archive]));
   const console = new ConsoleLog(request.consoleFile);
@@ -107,8 +109,7 @@ async function bootQemu(
   const qemu = new QemuProcess([QEMU, ...args], initrd, console);
   const interrupted = interruption(request.signal);
   try {
-    const timeoutMs =
-      (settings.bootTimeoutMs ?? BOOT_TIMEOUT_MS) * (await findTraits(settings, accelerator)).timeScale;
+    const timeoutMs = (settings.bootTimeoutMs ?? BOOT_TIMEOUT_MS) * traits.timeScale;
     const step = <T>(promise: Promise<T>, ms: number, what: string) =>
       bootStep(settings.clock, qemu, console, request, promise, ms, what, interrupted.promise);
     const usernet = await step(qemu.qmp.monitor('info usernet'), QMP_TIMEOUT_MS, 'QEMU did not answer');

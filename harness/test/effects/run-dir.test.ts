@@ -3,7 +3,7 @@
 import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { listRuns, RunDir } from '../../effects/run-dir.ts';
+import { RunDir } from '../../effects/run-dir.ts';
 import { InfraError, UsageError } from '../../errors.ts';
 import type { Event } from '../../model/events.ts';
 import type { BootRecord } from '../../model/run.ts';
@@ -193,17 +193,5 @@ t.test('a folder is emptied', (t) =>
     t.ok(existsSync(folder) && !existsSync(path.join(folder, 'again')));
     await run.emptyFolder(run.path('new'));
     t.ok(existsSync(run.path('new')));
-  }),
-);
-
-t.test('runs, oldest first', (t) =>
-  withTemp(async (folder) => {
-    t.same(await listRuns(path.join(folder, 'none')), []);
-    for (const name of ['20260102T000000Z-b', '20260101T000000Z-c', '20260102T000000Z-a'])
-      await RunDir.create(path.join(folder, name));
-    t.same(
-      (await listRuns(folder)).map((one) => path.basename(one)),
-      ['20260101T000000Z-c', '20260102T000000Z-a', '20260102T000000Z-b'],
-    );
   }),
 );

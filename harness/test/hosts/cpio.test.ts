@@ -166,20 +166,19 @@ function checkMachine(
   accelerator: Accelerator,
   tscKhz: number | undefined,
   expected: Machine,
-  why?: RegExp,
 ): void {
-  const choice = chooseMachine(config, accelerator, tscKhz);
-  t.equal(choice.machine, expected, `${accelerator} ${tscKhz}: ${config.replaceAll('\n', ' ')}`);
-  if (why === undefined) t.equal(choice.why, undefined);
-  else t.match(choice.why, why);
+  const machine = chooseMachine(config, accelerator, tscKhz);
+  t.equal(machine, expected, `${accelerator} ${tscKhz}: ${config.replaceAll('\n', ' ')}`);
 }
 
 checkMachine(MICROVM, 'tcg', 2_000_000, 'microvm');
 checkMachine(MICROVM, 'kvm', undefined, 'microvm');
-checkMachine(MICROVM, 'tcg', undefined, 'q35', /TSC frequency/);
-checkMachine(MICROVM.replace('PVH=y', 'PVH=m'), 'kvm', undefined, 'q35', /CONFIG_PVH$/);
-checkMachine(MICROVM.replace('CONFIG_ACPI=y', '# CONFIG_ACPI is not set'), 'tcg', 1, 'q35', /CONFIG_ACPI$/);
-checkMachine('', 'tcg', 1, 'q35', /CONFIG_PVH, CONFIG_ACPI, CONFIG_VIRTIO_MMIO, CONFIG_SERIAL_8250_PNP$/);
+checkMachine(MICROVM, 'tcg', undefined, 'q35');
+checkMachine(MICROVM.replace('PVH=y', 'PVH=m'), 'kvm', undefined, 'q35');
+checkMachine(MICROVM.replace('CONFIG_ACPI=y', '# CONFIG_ACPI is not set'), 'tcg', 1, 'q35');
+checkMachine('', 'tcg', 1, 'q35');
+for (const symbol of ['PVH', 'ACPI', 'VIRTIO_MMIO', 'SERIAL_8250_PNP'])
+  checkMachine(MICROVM.replace(`CONFIG_${symbol}=y\n`, ''), 'kvm', undefined, 'q35');
 
 const command = (machine: Machine, accelerator: Accelerator, parameters: string[] = []) =>
   qemuArguments({
