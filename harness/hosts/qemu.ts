@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The embedded default host: the kernel under test in QEMU, with SVM emulated by TCG (or VMX/SVM nested, where this
 // machine's KVM really offers it), reached over SSH on loopback. Nothing of it outlives the runner.
-import type { ChildProcess } from 'node:child_process';
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { openSync, unlinkSync, writeSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Duplex } from 'node:stream';
 import { type Clock, within } from '../effects/clock.ts';
-import { exec, lastLines, spawnTethered } from '../effects/exec.ts';
+import { exec } from '../effects/exec.ts';
 import { connect, type SshLink } from '../effects/ssh.ts';
-import { InfraError, InterruptedError, KernelError, messageOf } from '../errors.ts';
+import { InfraError, InterruptedError, messageOf } from '../errors.ts';
 import type { Death } from '../model/verdict.ts';
 import { ConsoleLog } from './console.ts';
 import type { BootRequest, Host, HostTraits, Machine } from './host.ts';
@@ -21,7 +19,7 @@ import {
   kernelParameters,
   qemuArguments,
 } from './qemu-command.ts';
-import { Qmp } from './qmp.ts';
+import { bootFailure, endWhileBooting, firstCommandTrouble, PANIC, QemuProcess } from './qemu-process.ts';
 
 export interface QemuSettings {
   name: string;
@@ -42,10 +40,11 @@ const BOOT_TIMEOUT_MS = 15_000;
 const SSH_TIMEOUT_MS = 20_000;
 const SSH_TRIES_MAX = 5;
 const QMP_TIMEOUT_MS = 10_000;
+/** Time in which a machine whose connection is gone may still end. */
+const LAST_WORDS_MS = 1000;
 const MEMORY_MIB = 2048;
 const CPUS_MAX = 4;
 const HOST_IS_UP = /^kvm-hil: host is up/;
-const PANIC = /Kernel panic - not syncing/;
 
 export function qemuHost(settings: QemuSettings): Host {
   const accelerator: Accelerator = settings.nestedKvm ? 'kvm' : 'tcg';
@@ -131,14 +130,17 @@ async function bootQemu(
     );
     const uname = await step(
       link.exec('uname -r', { timeoutMs: SSH_TIMEOUT_MS }),
-      SSH_TIMEOUT_MS,
-      'the first command did not return',
+      SSH_TIMEOUT_MS + LAST_WORDS_MS,
+      'it hung at its first command',
     );
+    const trouble = firstCommandTrouble(uname);
+    // A machine that ends takes its connection along: how it ended says more.
+    if (trouble !== undefined) await step(new Promise<never>(() => {}), LAST_WORDS_MS, trouble);
     const release = uname.stdout.trim();
     if (release !== request.image.release) {
       throw new InfraError({
         code: 'wrong-kernel',
-        message: `${settings.name} runs ${release === '' ? 'no kernel that answers' : release} and not ${request.image.release}`,
+        message: `${settings.name} runs ${release} and not ${request.image.release}`,
       });
     }
     return machineOf(qemu, link, console, release);
@@ -154,7 +156,7 @@ async function bootQemu(
 function machineOf(qemu: QemuProcess, link: SshLink, console: ConsoleLog, release: string): Machine {
   const panicked = console.nextLine(PANIC);
   const died = Promise.race([
-    qemu.exited.then((how): Death => ({ kind: 'exited', detail: how })),
+    qemu.exited.then(({ how }): Death => ({ kind: 'exited', detail: how })),
     panicked.then((line): Death => ({ kind: 'panic', detail: line.replace(/^\[\s*[\d.]+\]\s*/, '') })),
     link.closed.then((why): Death => ({ kind: 'link-lost', detail: `the SSH connection broke: ${why}` })),
   ]);
@@ -174,48 +176,6 @@ function machineOf(qemu: QemuProcess, link: SshLink, console: ConsoleLog, releas
       await console.close();
     },
   };
-}
-
-class QemuProcess {
-  readonly qmp: Qmp;
-  /** Resolves with words on how QEMU ended. */
-  readonly exited: Promise<string>;
-  private readonly child: ChildProcess;
-  private stderr = '';
-
-  constructor(argv: readonly string[], initrdFd: number, console: ConsoleLog) {
-    this.child = spawnTethered(argv, ['pipe', 'pipe', 'pipe', initrdFd, 'pipe']);
-    closeSync(initrdFd);
-    this.exited = new Promise((resolve) => {
-      this.child.on('error', (error) => resolve(`QEMU could not be started: ${error.message}`));
-      this.child.on('close', (code, signal) => resolve(this.describeEnd(code, signal)));
-    });
-    this.child.stdout?.on('data', (piece: Buffer) => console.add(piece));
-    this.child.stderr?.on('data', (piece: Buffer) => {
-      if (this.stderr.length < 64 * 1024) this.stderr += piece.toString();
-    });
-    this.child.stdin?.on('error', () => {});
-    this.qmp = new Qmp(this.child.stdio[4] as Duplex);
-  }
-
-  /** Complaints of QEMU itself, without its remarks on CPU features that TCG lacks. */
-  complaints(): string {
-    const lines = this.stderr
-      .split('\n')
-      .filter((line) => line !== '' && !/TCG doesn't support requested feature/.test(line));
-    return lastLines(lines.join('\n'), 5);
-  }
-
-  async kill(): Promise<void> {
-    this.child.kill('SIGKILL');
-    await this.exited;
-  }
-
-  private describeEnd(code: number | null, signal: string | null): string {
-    const complaints = this.complaints();
-    const how = signal === null ? `QEMU exited with ${code}` : `QEMU was killed by ${signal}`;
-    return complaints === '' ? how : `${how}: ${complaints}`;
-  }
 }
 
 /** Rejects when the signal aborts, until it is forgotten. */
@@ -241,32 +201,15 @@ async function bootStep<T>(
   what: string,
   interrupted: Promise<never>,
 ): Promise<T> {
-  const ended = qemu.exited.then((how) => {
-    const text = console.since(0);
-    if (text.trim() === '')
-      throw new InfraError({ code: 'qemu-failed', message: how, hint: `see ${request.consoleFile}` });
-    const panic = text.split('\n').find((line) => PANIC.test(line));
-    throw bootFailure(
-      panic === undefined ? 'the machine reset while booting' : panic.trim(),
-      console,
-      request,
-    );
+  const ended = qemu.exited.then((end) => {
+    throw endWhileBooting(end, console.since(0), request.consoleFile);
   });
   ended.catch(() => {});
   const timed = await within(clock, ms, Promise.race([promise, ended, interrupted]));
   if (!timed.timedOut) return timed.value;
   await qemu.qmp.execute('inject-nmi').catch(() => {});
   await clock.sleep(500);
-  throw bootFailure(what, console, request);
-}
-
-function bootFailure(what: string, console: ConsoleLog, request: BootRequest): KernelError {
-  return new KernelError({
-    code: 'boot-failed',
-    message: `the kernel does not boot: ${what.replace(/^\[\s*[\d.]+\]\s*/, '')}`,
-    detail: lastLines(console.since(0).replaceAll('\r', ''), 20),
-    hint: `the whole console is in ${request.consoleFile}`,
-  });
+  throw bootFailure(what, console.since(0), request.consoleFile);
 }
 
 // The line on the console says that the server listens; a refused connection all the same is tried again, a few times.
