@@ -5,7 +5,7 @@ import { readIfThere } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
 import { compileSchema } from '../effects/schema.ts';
 import { messageOf } from '../errors.ts';
-import { type Contract, readContract } from '../model/contract.ts';
+import { type Contract, controlProblem, readContract } from '../model/contract.ts';
 import { lostRecords, parseKmsg, stripConsoleStamp } from '../model/kmsg.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { foldObservations } from '../model/observation.ts';
@@ -42,6 +42,8 @@ export interface CompiledContract {
 /** Contracts are compiled once a run, invariant by invariant. */
 export function contractOf(file: CaseFiles): CompiledContract {
   const contract = readContract(file.schema);
+  const control = controlProblem(contract, file.manifest.control);
+  if (control !== undefined) contract.problems.push(control);
   for (const invariant of contract.invariants) {
     try {
       compileSchema(invariant.schema);

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
+import { harnessHash } from '../effects/version.ts';
 import { HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
@@ -250,7 +251,14 @@ async function hostIsSound(
     session,
     host: host.name,
     cases: o.cases.filter((file) => file.id.startsWith('self/')),
-    key: [o.record.tool.version, program.hash, image.hash, host.driver, ...traits.how],
+    key: [
+      await harnessHash(),
+      program.hash,
+      image.hash,
+      host.driver,
+      String(traits.timeScale),
+      ...traits.how,
+    ],
     always: o.alwaysSelfCheck,
     sink: o.sink,
   });
