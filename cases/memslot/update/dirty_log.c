@@ -51,7 +51,31 @@ static void logged(struct update *u)
 	store(u, BIG - 1);
 	observe_log(u, "dirty.written_again", SLOT);
 	observe_pages(u, "dirty.guest_reads", GPA + PAGES(8), 8, 8);
-	observe_log(u, "dirty.reads_not_logged", SLOT);
+}
+
+/*
+ * A load may map its page for writing too, and then counts as a store.  Whether
+ * it does or not, a store behind it is one of its own: the log that is read in
+ * between takes away the right to store unseen.  The guest has not touched these
+ * pages before.
+ */
+static void loads(struct update *u)
+{
+	u64 loaded[2] = { 0 }, stored[2] = { 0 };
+	int ret;
+
+	__vm_get_dirty_log(u->vm, SLOT, loaded);
+	step("dirty.load_then_store");
+	probe_read(u->vcpu, GPA + PAGES(24), 8);
+	ret = __vm_get_dirty_log(u->vm, SLOT, loaded);
+	store(u, 24);
+	ret = ret ? ret : __vm_get_dirty_log(u->vm, SLOT, stored);
+	observe("dirty.load_then_store", f_ret(ret), f_hex("after_load", loaded[0]),
+		f_hex("after_store", stored[0]));
+	/* And with nobody looking in between. */
+	probe_read(u->vcpu, GPA + PAGES(25), 8);
+	store(u, 25);
+	observe_log(u, "dirty.load_and_store", SLOT);
 }
 
 static void toggled(struct update *u)
@@ -80,5 +104,6 @@ void update_dirty_log(struct update *u)
 {
 	refused(u);
 	logged(u);
+	loads(u);
 	toggled(u);
 }
