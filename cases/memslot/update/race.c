@@ -187,38 +187,46 @@ static void gone_under_writer(struct update *u, const char *name,
 /*
  * A writer under the dirty log.  Two full passes after the log was read, every
  * page it writes has been written since, and the next log must say so.
+ *
+ * That next log is only read when the vCPU has left the guest: what a CPU logs
+ * by itself (PML) is in KVM's log after an exit, and reading the log does not
+ * wait for one.  The flush that counts is that of the first log: without it the
+ * guest wrote on through translations that no longer log.
  */
 static void logged_writer(struct update *u, const char *name, u64 written)
 {
 	const u64 all = BIT(NR) - 1;
 	struct race race = written == NR ? race_start() : race_start_control();
 	u64 bits = 0, missing = 0, first = 0;
-	int lost = 0, stalled = 0, refused = 0;
-	struct probe_exit e;
+	int lost = 0, stalled = 0, refused = 0, exits = 0;
+	struct probe_exit e = { 0 };
 
 	step(name);
 	if (set_slot(u, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, 0, NR))
 		setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
-	probe_write_loop_start(u->vcpu, GPA, PAGES(written), PAGE_SIZE, 1);
-	probe_loop_ticks(u->vcpu, 100, RACE_WAIT_MS);
-	while (race_goes_on(&race)) {
-		bool live = probe_loop_live(u->vcpu, RACE_LIVE_MS), parallel, went_on;
-		u64 before = loop_of(u)->ticks;
+	while (race_goes_on(&race) && !exits) {
+		bool started, live, parallel, went_on;
+		u64 before;
 
+		probe_write_loop_start(u->vcpu, GPA, PAGES(written), PAGE_SIZE, 1);
+		started = probe_loop_ticks(u->vcpu, 100, RACE_WAIT_MS);
+		live = probe_loop_live(u->vcpu, RACE_LIVE_MS);
+		before = loop_of(u)->ticks;
 		refused += __vm_get_dirty_log(u->vm, SLOT, &bits) != 0;
 		parallel = live && loop_of(u)->ticks != before;
 		went_on = probe_loop_ticks(u->vcpu, 2, RACE_WAIT_MS);
 		stalled += !went_on;
+		e = probe_loop_stop(u->vcpu);
+		exits += e.exit.kind != EXIT_DONE;
 		refused += __vm_get_dirty_log(u->vm, SLOT, &bits) != 0;
 		missing = all & ~bits;
 		if (missing && !lost++)
 			first = missing;
-		race_round(&race, went_on, parallel);
+		race_round(&race, started && went_on, parallel);
 	}
-	e = probe_loop_stop(u->vcpu);
 	observe(name, f_int("refused", refused), f_int("stalled", stalled),
 		f_int("incomplete_logs", lost), f_first("first_missing", (u64)lost, first),
-		f_exit(&e));
+		f_int("early_exits", exits), f_exit(&e));
 	race_observe(&race, name);
 	__vm_delete_slot(u->vm, SLOT);
 }
