@@ -4,9 +4,12 @@
  * trying it; a capability number may mean something else on another kernel.
  */
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,11 +21,12 @@
 #include "memslot.h"
 #include "probe_ops.h"
 #include "sigbus.h"
+#include "supervise.h"
 
 #define TEST_GPA	0x10000000ull
 
-/* A broken kernel may not answer; that is a no, not a hang. */
-#define ANSWER_SECONDS	10
+/* How long what was killed may take to die. */
+#define DIE_MS		500
 
 static bool yes(struct kvm_vm *vm)
 {
@@ -211,14 +215,21 @@ static const struct capability {
 	{ "self.never", NO_VM, never },
 };
 
-static void __attribute__((noreturn)) answer(const struct capability *c)
+static void __attribute__((noreturn)) answer(const struct capability *c,
+					      pid_t asker)
 {
 	struct kvm_vm *vm = NULL;
-	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	/* A set-up that fails on the way is a no; its line is not for stdout. */
-	dup2(null, STDOUT_FILENO);
-	alarm(ANSWER_SECONDS);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != asker)
+		_exit(1);
+	/*
+	 * A set-up that fails on the way is a no; its line is not for stdout.
+	 * And whoever reads our output must see its end, also if we never end.
+	 */
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
 	faults_catch();
 	if (c->vm_type != NO_VM) {
 		vm = __vm_create((unsigned long)c->vm_type);
@@ -232,21 +243,67 @@ static void __attribute__((noreturn)) answer(const struct capability *c)
  * Each answer comes from a process of its own, which takes along whatever it
  * made, and may fail in any way.
  */
-static bool ask(const struct capability *c)
-{
-	int status = -1;
-	pid_t pid = fork();
+static struct asked {
+	pid_t pid;		/* 0: has ended */
+	bool yes;
+	bool stuck;		/* had not answered when time was up */
+} asked[ARRAY_SIZE(capabilities)];
 
-	if (!pid)
-		answer(c);
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+static void reap(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		struct asked *a = &asked[i];
+		int status;
+
+		if (!a->pid || waitpid(a->pid, &status, WNOHANG) != a->pid)
+			continue;
+		a->pid = 0;
+		a->yes = !a->stuck && WIFEXITED(status) && !WEXITSTATUS(status);
+	}
+}
+
+static bool any_left(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++)
+		if (asked[i].pid)
+			return true;
+	return false;
+}
+
+static void reap_until(u64 deadline)
+{
+	for (reap(); any_left() && now_ns() < deadline; reap())
+		poll(NULL, 0, 1);
+}
+
+void can_find_out(u64 ms)
+{
+	u64 deadline = now_ns() + ms * 1000000;
+	pid_t self = getpid();
+
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			answer(&capabilities[i], self);
+		asked[i].pid = pid > 0 ? pid : 0;
+	}
+	reap_until(deadline);
+	for (size_t i = 0; i < ARRAY_SIZE(asked); i++) {
+		if (!asked[i].pid)
+			continue;
+		asked[i].stuck = true;
+		kill(asked[i].pid, SIGKILL);
+	}
+	/* One that no signal reaches is left behind. */
+	reap_until(now_ns() + DIE_MS * 1000000ull);
 }
 
 bool can(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
 		if (!strcmp(capabilities[i].name, name))
-			return ask(&capabilities[i]);
+			return asked[i].yes;
 	return false;
 }
 
@@ -254,6 +311,11 @@ void can_json(struct json *j)
 {
 	json_open(j, "can", '{');
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
-		json_bool(j, capabilities[i].name, ask(&capabilities[i]));
+		json_bool(j, capabilities[i].name, asked[i].yes);
 	json_close(j, '}');
+	json_open(j, "stuck", '[');
+	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++)
+		if (asked[i].stuck)
+			json_str(j, NULL, capabilities[i].name);
+	json_close(j, ']');
 }

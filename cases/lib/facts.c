@@ -175,7 +175,7 @@ static int phys_bits(void)
 	return e ? (int)(e->eax & 0xff) : 0;
 }
 
-int facts_print(void)
+int facts_print(u64 ms)
 {
 	static char text[FACTS_BYTES];
 	struct utsname uts;
@@ -188,6 +188,7 @@ int facts_print(void)
 	uname(&uts);
 	sysinfo(&info);
 	nodes = count_entries("/sys/devices/system/node", "node");
+	can_find_out(ms);
 
 	json_init(&j, text, sizeof(text));
 	json_open(&j, NULL, '{');

@@ -4,15 +4,24 @@
 
 #include "json.h"
 
-/* What this host is, as one line; the status to exit with. */
-int facts_print(void);
+/*
+ * What this host is, as one line; the status to exit with.  @ms is for finding
+ * out what works here.
+ */
+int facts_print(u64 ms);
 
 /* {"tsc_khz":N}, measured. */
 int tsc_khz_print(void);
 
-/* The "can" object: what works here, each found out by doing it. */
-void can_json(struct json *j);
-/* One of them; false for a name that is not in it. */
+/*
+ * Asks for all that may work here, each by doing it, in processes that run side
+ * by side.  A broken kernel need not answer: what has not after @ms is killed,
+ * and is a no.
+ */
+void can_find_out(u64 ms);
+/* The answer to one of them; false for a name that is not asked for. */
 bool can(const char *name);
+/* The "can" object, and in "stuck" the names of those that did not answer. */
+void can_json(struct json *j);
 
 #endif /* KVM_HIL_FACTS_H */

@@ -101,7 +101,7 @@ struct kvm_run_memory_fault {
 	__u64 size;
 };
 
-/* Capability numbers; a number alone proves nothing, see facts.c. */
+/* Capability numbers; a number alone proves nothing, see can.c. */
 #ifndef KVM_CAP_USER_MEMORY2
 #define KVM_CAP_USER_MEMORY2		231
 #endif

@@ -19,7 +19,9 @@
 #include "settle.h"
 #include "supervise.h"
 
-#define DEFAULT_TIMEOUT_MS	60000
+/* For a case, and for all that --facts tries. */
+#define CASE_TIMEOUT_MS		60000
+#define FACTS_TIMEOUT_MS	5000
 
 extern const struct kvm_case *const __start_kvm_cases[];
 extern const struct kvm_case *const __stop_kvm_cases[];
@@ -86,7 +88,8 @@ static bool number(const char *text, u64 *value)
 static int usage(void)
 {
 	fputs("usage: kvm-cases [--seed N] [--timeout MS] [--id ID] TOPIC/NAME[@VARIANT]\n"
-	      "       kvm-cases --list | --facts | --tsc-khz | --hold | --settle\n", stderr);
+	      "       kvm-cases --list | --facts [--timeout MS] | --tsc-khz | --hold | --settle\n",
+	      stderr);
 	return 2;
 }
 
@@ -104,9 +107,9 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
-	struct case_options opt = { .id = "-", .timeout_ms = DEFAULT_TIMEOUT_MS };
+	struct case_options opt = { .id = "-" };
 	const struct kvm_case *c;
-	bool seeded = false;
+	bool seeded = false, facts = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -114,7 +117,8 @@ int main(int argc, char **argv)
 		case 'l':
 			return list();
 		case 'f':
-			return facts_print();
+			facts = true;
+			break;
 		case 'k':
 			return tsc_khz_print();
 		case 'o':
@@ -140,8 +144,13 @@ int main(int argc, char **argv)
 			return usage();
 		}
 	}
+	if (facts)
+		return optind == argc ? facts_print(opt.timeout_ms ?: FACTS_TIMEOUT_MS) :
+					usage();
 	if (optind + 1 != argc || !well_formed(argv[optind]))
 		return usage();
+	if (!opt.timeout_ms)
+		opt.timeout_ms = CASE_TIMEOUT_MS;
 	opt.name = argv[optind];
 	c = find(opt.name);
 	if (!c) {
