@@ -47,7 +47,7 @@ void step_end(void)
 	    atomic_compare_exchange_strong(&page->state, &state,
 					   state - STEP_RUNNING + STEP_NONE))
 		return;
-	/* Too late: the supervisor has said so already, and will end us. */
+	/* Too late: the supervisor says so, and ends us. */
 	for (;;)
 		pause();
 }
@@ -73,7 +73,11 @@ void step(const char *name)
 
 bool step_end_named(const char *name)
 {
-	if (!running(atomic_load(&page->state)) || strcmp(page->name, name))
+	u64 state = atomic_load(&page->state);
+
+	/* One that has expired is not over: its line is the supervisor's. */
+	if (state % STEP_STATES == STEP_NONE ||
+	    (running(state) && strcmp(page->name, name)))
 		return false;
 	step_end();
 	return true;

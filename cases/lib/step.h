@@ -12,7 +12,10 @@
 
 #include "util.h"
 
-/* Starts a step with the usual budget, a third of the case's; ends the last. */
+/*
+ * Starts a step with the usual budget, a third of the case's; ends the last.  A
+ * step that has expired cannot be ended: none of these returns then.
+ */
 void step(const char *name);
 void step_within(const char *name, u64 ms);
 void step_end(void);

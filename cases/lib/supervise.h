@@ -23,9 +23,10 @@ struct case_options {
  * The page that the child shares with its supervisor.
  *
  * @state is a generation and one of the STEP_ values.  Both sides change it by
- * compare-and-swap only: a step has either returned or expired, never both, so
- * its observation is printed by one of them alone.  The child writes the name
- * and the times before it publishes a generation.
+ * compare-and-swap only: a step has either returned or expired, never both.  The
+ * supervisor prints the observation of one that has expired, and the child,
+ * which finds that out before it prints anything, waits for its end instead.
+ * The child writes the name and the times before it publishes a generation.
  */
 enum {
 	STEP_NONE,
