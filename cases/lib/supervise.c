@@ -13,8 +13,12 @@
 #include "supervise.h"
 #include "tasks.h"
 
-/* How often a deadline is looked at, and how long a killed task may take. */
+/* How often a deadline is looked at. */
 #define WATCH_MS	10
+/*
+ * How long all that was killed may take to die.  The runner gives a case a little
+ * more than that, and calls it overdue then.
+ */
 #define GRACE_MS	2000
 #define MAX_LEFT	32
 
@@ -31,17 +35,6 @@ struct outcome {
 static void sleep_ms(int ms)
 {
 	poll(NULL, 0, ms);
-}
-
-static bool wait_until(pid_t pid, int *status, u64 deadline_ns)
-{
-	for (;;) {
-		if (waitpid(pid, status, WNOHANG) == pid)
-			return true;
-		if (now_ns() >= deadline_ns)
-			return false;
-		sleep_ms(1);
-	}
 }
 
 static void sample(struct outcome *out, pid_t pid)
@@ -127,11 +120,20 @@ static bool watch(pid_t pid, struct step_page *page, u64 deadline_ns,
 	return ended;
 }
 
+static bool is_among(const pid_t *pids, int n, pid_t pid)
+{
+	while (n--)
+		if (pids[n] == pid)
+			return true;
+	return false;
+}
+
 /*
- * Ends everything that descends from the case and counts what should have been
- * gone.  What does not die of SIGKILL sits in the kernel: a broken one.
+ * Ends everything that descends from the case, @pid itself if it has not ended,
+ * and counts what should have been gone.  What does not die of SIGKILL sits in
+ * the kernel: a broken one.
  */
-static void sweep(struct outcome *out)
+static void sweep(struct outcome *out, pid_t pid)
 {
 	u64 deadline = now_ns() + GRACE_MS * 1000000ull;
 	pid_t left[MAX_LEFT];
@@ -140,14 +142,17 @@ static void sweep(struct outcome *out)
 
 	for (;;) {
 		n = children_of_self(left, MAX_LEFT);
-		if (!counted)
+		/* What it leaves behind comes to us when it ends. */
+		if (!counted && !is_among(left, n, pid)) {
 			out->leftover = n;
-		counted = true;
+			counted = true;
+		}
 		if (!n)
 			return;
 		for (int i = 0; i < n; i++)
 			kill(left[i], SIGKILL);
-		while (waitpid(-1, NULL, WNOHANG) > 0)
+		/* Nothing but the case itself before all was counted. */
+		while (waitpid(counted ? -1 : pid, NULL, WNOHANG) > 0)
 			;
 		if (now_ns() >= deadline)
 			break;
@@ -231,14 +236,13 @@ int supervise(const struct kvm_case *c, const struct case_options *opt)
 	if (watch(pid, page, deadline, &out, &status)) {
 		classify(&out, status);
 		out.own_us = (now_ns() - start) / 1000;
+		sweep(&out, 0);
 	} else {
 		out.own_us = (now_ns() - start) / 1000;
 		sample(&out, pid);
 		kill(-pid, SIGKILL);
-		kill(pid, SIGKILL);
-		wait_until(pid, &status, now_ns() + GRACE_MS * 1000000ull);
+		sweep(&out, pid);
 	}
-	sweep(&out);
 
 	kmsg_marker("end", opt->name, opt->id);
 	print_end(opt, &out);
