@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "json.h"
+#include "step.h"
 #include "util.h"
 
 /* Longest line, newline included; one write() of it into a pipe is atomic. */
@@ -117,6 +118,18 @@ const char *errno_name(int err);
 	observe_fields(name, (const struct field[]){ __VA_ARGS__ },	\
 		       ARRAY_SIZE(((const struct field[]){ __VA_ARGS__ })))
 void observe_fields(const char *name, const struct field *fields, size_t n);
+
+/*
+ * The same of @call's result, as a step of that name: one that does not return is
+ * told from one that fails.  @call is evaluated within the step.
+ */
+#define observe_call(name, call)					\
+do {									\
+	const char *__step = (name);					\
+									\
+	step(__step);							\
+	observe(__step, f_ret(call));					\
+} while (0)
 
 /* {"fact":...}: something that a contract's condition may depend on. */
 void fact_bool(const char *name, bool value);

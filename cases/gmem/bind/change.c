@@ -24,28 +24,26 @@ static void immutable(struct bind *b)
 	int other = vm_create_guest_memfd(b->vm, FILE_SIZE, b->shared ? GMEM_SHARED : 0);
 	u8 *hva = b->hva;
 
-	observe("change.bound", f_ret(bind_pages(b, SLOT, GPA, FIRST, NR)));
-	observe("change.identical", f_ret(again(b, flag, GPA, NR, hva, b->gmem, FIRST)));
-	observe("change.gpa", f_ret(again(b, flag, GPA + PAGES(64), NR, hva, b->gmem, FIRST)));
-	observe("change.shorter", f_ret(again(b, flag, GPA, NR - 1, hva, b->gmem, FIRST)));
-	observe("change.longer", f_ret(again(b, flag, GPA, NR + 1, hva, b->gmem, FIRST)));
-	observe("change.hva", f_ret(again(b, flag, GPA, NR, hva + PAGE_SIZE, b->gmem, FIRST)));
-	observe("change.offset", f_ret(again(b, flag, GPA, NR, hva, b->gmem, FIRST + 1)));
-	observe("change.file", f_ret(again(b, flag, GPA, NR, hva, other, FIRST)));
-	observe("change.bad_file", f_ret(again(b, flag, GPA, NR, hva, -1, FIRST)));
-	observe("change.flag_dropped", f_ret(again(b, 0, GPA, NR, hva, -1, 0)));
-	observe("change.dropped_and_moved", f_ret(again(b, 0, GPA + PAGES(64), NR, hva, -1, 0)));
-	observe("change.to_log_dirty",
-		f_ret(again(b, KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, -1, 0)));
-	observe("change.to_readonly",
-		f_ret(again(b, KVM_MEM_READONLY, GPA, NR, hva, -1, 0)));
-	observe("change.add_log_dirty",
-		f_ret(again(b, flag | KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, b->gmem, FIRST)));
-	observe("change.old_ioctl_same_place",
-		f_ret(__vm_set_user_memory_region(b->vm, SLOT, 0, GPA, PAGES(NR), hva)));
-	observe("change.old_ioctl_moved",
-		f_ret(__vm_set_user_memory_region(b->vm, SLOT, 0, GPA + PAGES(64), PAGES(NR),
-						  hva)));
+	observe_call("change.bound", bind_pages(b, SLOT, GPA, FIRST, NR));
+	observe_call("change.identical", again(b, flag, GPA, NR, hva, b->gmem, FIRST));
+	observe_call("change.gpa", again(b, flag, GPA + PAGES(64), NR, hva, b->gmem, FIRST));
+	observe_call("change.shorter", again(b, flag, GPA, NR - 1, hva, b->gmem, FIRST));
+	observe_call("change.longer", again(b, flag, GPA, NR + 1, hva, b->gmem, FIRST));
+	observe_call("change.hva", again(b, flag, GPA, NR, hva + PAGE_SIZE, b->gmem, FIRST));
+	observe_call("change.offset", again(b, flag, GPA, NR, hva, b->gmem, FIRST + 1));
+	observe_call("change.file", again(b, flag, GPA, NR, hva, other, FIRST));
+	observe_call("change.bad_file", again(b, flag, GPA, NR, hva, -1, FIRST));
+	observe_call("change.flag_dropped", again(b, 0, GPA, NR, hva, -1, 0));
+	observe_call("change.dropped_and_moved", again(b, 0, GPA + PAGES(64), NR, hva, -1, 0));
+	observe_call("change.to_log_dirty",
+		     again(b, KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, -1, 0));
+	observe_call("change.to_readonly", again(b, KVM_MEM_READONLY, GPA, NR, hva, -1, 0));
+	observe_call("change.add_log_dirty",
+		     again(b, flag | KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, b->gmem, FIRST));
+	observe_call("change.old_ioctl_same_place",
+		     __vm_set_user_memory_region(b->vm, SLOT, 0, GPA, PAGES(NR), hva));
+	observe_call("change.old_ioctl_moved",
+		     __vm_set_user_memory_region(b->vm, SLOT, 0, GPA + PAGES(64), PAGES(NR), hva));
 	observe_guest(b, "change.guest_after_refusals", GPA, FIRST, NR);
 	close(other);
 }
@@ -53,30 +51,29 @@ static void immutable(struct bind *b)
 /* Deleting looks at the slot and the size, not at what else is asked for. */
 static void deletion(struct bind *b)
 {
-	int ret = __vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, PAGES(3), 0,
-					       NULL, -1, PAGES(99));
-
-	observe("delete.with_flag_and_bad_file", f_ret(ret));
-	observe("delete.absent", f_ret(__vm_delete_slot(b->vm, SLOT)));
-	observe("delete.absent_with_flag",
-		f_ret(__vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, 0, 0, NULL,
-						   b->gmem, 0)));
-	observe("delete.free_again", f_ret(try_bind_pages(b, SLOT, GPA, FIRST, NR)));
+	observe_call("delete.with_flag_and_bad_file",
+		     __vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, PAGES(3), 0,
+						  NULL, -1, PAGES(99)));
+	observe_call("delete.absent", __vm_delete_slot(b->vm, SLOT));
+	observe_call("delete.absent_with_flag",
+		     __vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, 0, 0, NULL,
+						  b->gmem, 0));
+	observe_call("delete.free_again", try_bind_pages(b, SLOT, GPA, FIRST, NR));
 }
 
 static void ordinary(struct bind *b)
 {
 	vm_set_user_memory_region2(b->vm, SLOT, 0, GPA, PAGES(NR), b->hva, -1, 0);
-	observe("ordinary.identical", f_ret(again(b, 0, GPA, NR, b->hva, -1, 0)));
-	observe("ordinary.identical_fields_ignored",
-		f_ret(again(b, 0, GPA, NR, b->hva, b->gmem, 7)));
-	observe("ordinary.add_gmem",
-		f_ret(again(b, KVM_MEM_GUEST_MEMFD, GPA, NR, b->hva, b->gmem, FIRST)));
-	observe("ordinary.add_gmem_and_move",
-		f_ret(again(b, KVM_MEM_GUEST_MEMFD, GPA + PAGES(64), NR, b->hva, b->gmem, FIRST)));
+	observe_call("ordinary.identical", again(b, 0, GPA, NR, b->hva, -1, 0));
+	observe_call("ordinary.identical_fields_ignored",
+		     again(b, 0, GPA, NR, b->hva, b->gmem, 7));
+	observe_call("ordinary.add_gmem",
+		     again(b, KVM_MEM_GUEST_MEMFD, GPA, NR, b->hva, b->gmem, FIRST));
+	observe_call("ordinary.add_gmem_and_move",
+		     again(b, KVM_MEM_GUEST_MEMFD, GPA + PAGES(64), NR, b->hva, b->gmem, FIRST));
 	__vm_delete_slot(b->vm, SLOT);
 	/* Neither attempt may have bound the file. */
-	observe("ordinary.file_still_free", f_ret(try_bind_pages(b, SLOT, GPA, 0, FILE_PAGES)));
+	observe_call("ordinary.file_still_free", try_bind_pages(b, SLOT, GPA, 0, FILE_PAGES));
 }
 
 void bind_changes(struct bind *b)
@@ -107,6 +104,7 @@ static void unknown_flags(struct bind *b, const char *name, u32 with)
 	int accepted = 0, not_einval = 0;
 	u32 first = 0;
 
+	step(name);
 	for (int bit = 4; bit < 32; bit++) {
 		if (!try_flags(b, with | (u32)BIT(bit))) {
 			if (!accepted++)
@@ -130,6 +128,7 @@ static void old_ioctl(struct bind *b)
 
 	if (dup2(b->gmem, STDIN_FILENO) < 0)
 		setup_failed("dup2", errno);
+	step("flags.old_ioctl");
 	ret = __vm_set_user_memory_region(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, GPA, PAGES(NR),
 					  b->hva);
 	err = errno;
@@ -152,11 +151,11 @@ void bind_flags(struct bind *b)
 		u8 rest[128];
 	} request;
 
-	observe("flags.gmem", f_ret(try_flags(b, gmem)));
-	observe("flags.log_dirty", f_ret(try_flags(b, gmem | KVM_MEM_LOG_DIRTY_PAGES)));
-	observe("flags.readonly", f_ret(try_flags(b, gmem | KVM_MEM_READONLY)));
-	observe("flags.log_dirty_readonly",
-		f_ret(try_flags(b, gmem | KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY)));
+	observe_call("flags.gmem", try_flags(b, gmem));
+	observe_call("flags.log_dirty", try_flags(b, gmem | KVM_MEM_LOG_DIRTY_PAGES));
+	observe_call("flags.readonly", try_flags(b, gmem | KVM_MEM_READONLY));
+	observe_call("flags.log_dirty_readonly",
+		     try_flags(b, gmem | KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY));
 	unknown_flags(b, "flags.unknown", 0);
 	unknown_flags(b, "flags.unknown_with_gmem", gmem);
 
@@ -167,8 +166,8 @@ void bind_flags(struct bind *b)
 		.slot = SLOT, .guest_phys_addr = GPA, .memory_size = PAGES(NR),
 		.userspace_addr = (u64)b->hva,
 	};
-	observe("flags.old_ioctl_garbage_behind",
-		f_ret(__vm_ioctl(b->vm, KVM_SET_USER_MEMORY_REGION, &request.old)));
+	observe_call("flags.old_ioctl_garbage_behind",
+		     __vm_ioctl(b->vm, KVM_SET_USER_MEMORY_REGION, &request.old));
 	__vm_delete_slot(b->vm, SLOT);
 }
 
@@ -177,21 +176,21 @@ void bind_ids(struct bind *b)
 	u32 nr = (u32)kvm_check_cap(KVM_CAP_NR_MEMSLOTS);
 	bool spaces = vm_check_cap(b->vm, KVM_CAP_MULTI_ADDRESS_SPACE) > 1;
 
-	observe("id.last", f_ret(try_bind_pages(b, nr - 1, GPA, 0, 1)));
-	observe("id.one_too_high", f_ret(try_bind_pages(b, nr, GPA, 0, 1)));
+	observe_call("id.last", try_bind_pages(b, nr - 1, GPA, 0, 1));
+	observe_call("id.one_too_high", try_bind_pages(b, nr, GPA, 0, 1));
 	/* Numbers that KVM keeps for slots of its own lie right above. */
-	observe("id.two_too_high", f_ret(try_bind_pages(b, nr + 1, GPA, 0, 1)));
-	observe("id.three_too_high", f_ret(try_bind_pages(b, nr + 2, GPA, 0, 1)));
-	observe("id.highest", f_ret(try_bind_pages(b, 0xffff, GPA, 0, 1)));
+	observe_call("id.two_too_high", try_bind_pages(b, nr + 1, GPA, 0, 1));
+	observe_call("id.three_too_high", try_bind_pages(b, nr + 2, GPA, 0, 1));
+	observe_call("id.highest", try_bind_pages(b, 0xffff, GPA, 0, 1));
 	if (spaces) {
-		observe("id.space_one", f_ret(try_bind_pages(b, SLOT_AS(1, 0), GPA, 0, 1)));
-		observe("id.space_one_last",
-			f_ret(try_bind_pages(b, SLOT_AS(1, nr - 1), GPA, 0, 1)));
-		observe("id.space_one_too_high",
-			f_ret(try_bind_pages(b, SLOT_AS(1, nr), GPA, 0, 1)));
+		observe_call("id.space_one", try_bind_pages(b, SLOT_AS(1, 0), GPA, 0, 1));
+		observe_call("id.space_one_last",
+			     try_bind_pages(b, SLOT_AS(1, nr - 1), GPA, 0, 1));
+		observe_call("id.space_one_too_high",
+			     try_bind_pages(b, SLOT_AS(1, nr), GPA, 0, 1));
 	} else {
-		observe("id.no_space_one", f_ret(try_bind_pages(b, SLOT_AS(1, 0), GPA, 0, 1)));
+		observe_call("id.no_space_one", try_bind_pages(b, SLOT_AS(1, 0), GPA, 0, 1));
 	}
-	observe("id.space_two", f_ret(try_bind_pages(b, SLOT_AS(2, 0), GPA, 0, 1)));
-	observe("id.space_highest", f_ret(try_bind_pages(b, SLOT_AS(0xffff, 0), GPA, 0, 1)));
+	observe_call("id.space_two", try_bind_pages(b, SLOT_AS(2, 0), GPA, 0, 1));
+	observe_call("id.space_highest", try_bind_pages(b, SLOT_AS(0xffff, 0), GPA, 0, 1));
 }

@@ -28,7 +28,7 @@ static void observe_file(struct bind *b, const char *name, int fd)
 {
 	if (fd < 0)
 		return;
-	observe(name, f_ret(try_file(b, fd)));
+	observe_call(name, try_file(b, fd));
 	close(fd);
 }
 
@@ -47,16 +47,16 @@ static void wrong_files(struct bind *b)
 	int closed = dup(STDERR_FILENO), pipe_fds[2];
 
 	close(closed);
-	observe("file.minus_one", f_ret(try_file(b, -1)));
-	observe("file.closed", f_ret(try_file(b, closed)));
-	observe("file.beyond_table", f_ret(try_file(b, 1 << 30)));
+	observe_call("file.minus_one", try_file(b, -1));
+	observe_call("file.closed", try_file(b, closed));
+	observe_call("file.beyond_table", try_file(b, 1 << 30));
 
 	/* A kernel that takes these for a gmem reads what is none. */
 	attempt("file.wrong_kind");
-	observe("file.other_vms_gmem", f_ret(try_file(b, theirs)));
-	observe("file.kvm", f_ret(try_file(b, kvm_open())));
-	observe("file.vm", f_ret(try_file(b, b->vm->fd)));
-	observe("file.vcpu", f_ret(try_file(b, b->vcpu->fd)));
+	observe_call("file.other_vms_gmem", try_file(b, theirs));
+	observe_call("file.kvm", try_file(b, kvm_open()));
+	observe_call("file.vm", try_file(b, b->vm->fd));
+	observe_call("file.vcpu", try_file(b, b->vcpu->fd));
 	observe_file(b, "file.memfd", sized(memfd_create("kvm-hil", MFD_CLOEXEC)));
 	observe_file(b, "file.zero", open("/dev/zero", O_RDWR | O_CLOEXEC));
 	observe_file(b, "file.directory", open("/", O_RDONLY | O_CLOEXEC));
@@ -103,7 +103,7 @@ static void right_files(struct bind *b)
 {
 	observe_file(b, "file.dup", dup(b->gmem));
 	observe_file(b, "file.received", passed(b->gmem));
-	observe("file.own", f_ret(try_file(b, b->gmem)));
+	observe_call("file.own", try_file(b, b->gmem));
 }
 
 void bind_files(struct bind *b)

@@ -119,8 +119,7 @@ static void vm_outlived(struct bind *b)
 	vm_free(vm);
 	observe("outlive.vm_kept", f_bool("listed", kvm_debugfs_has_vm(vm_fd)));
 	attempt("outlive.punch_bound");
-	step("outlive.punch_bound");
-	observe("outlive.punch_bound", f_ret(gmem_punch(fd, 0, FILE_SIZE)));
+	observe_call("outlive.punch_bound", gmem_punch(fd, 0, FILE_SIZE));
 	step("outlive.vm_gone");
 	close(fd);
 	observe("outlive.vm_gone", f_bool("vm_gone", kvm_debugfs_vm_gone(vm_fd, 2000)));

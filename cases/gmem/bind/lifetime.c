@@ -47,16 +47,14 @@ static void closed(struct bind *b)
 	guest_writes(b, "closed.mapped_last", last, 0x22);
 	guest_writes(b, "closed.other_mapped", BIND_GPA(1), 0x33);
 	attempt("closed.while_bound");
-	step("closed.close");
-	observe("closed.close", f_ret(close(fd)));
+	observe_call("closed.close", close(fd));
 	guest_reads(b, "closed.read_first", GPA);
 	guest_reads(b, "closed.read_last", last);
 	guest_reads(b, "closed.read_untouched", GPA + PAGES(3));
 	guest_writes(b, "closed.write_first", GPA, 0x44);
 	guest_reads(b, "closed.other_slot", BIND_GPA(1));
 
-	step("closed.delete");
-	observe("closed.delete", f_ret(__vm_delete_slot(b->vm, 1)));
+	observe_call("closed.delete", __vm_delete_slot(b->vm, 1));
 	fd = bound(b, 1, GPA);
 	guest_reads(b, "closed.created_anew", GPA);
 	__vm_delete_slot(b->vm, 1);

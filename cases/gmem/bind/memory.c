@@ -17,8 +17,8 @@ static void two_slots(struct bind *b)
 	char map[FILE_PAGES + 1];
 	struct probe_exit e;
 
-	observe("two.bound_high_half", f_ret(bind_pages(b, 1, BIND_GPA(0), 8, 8)));
-	observe("two.bound_low_half", f_ret(bind_pages(b, 2, BIND_GPA(1), 0, 8)));
+	observe_call("two.bound_high_half", bind_pages(b, 1, BIND_GPA(0), 8, 8));
+	observe_call("two.bound_low_half", bind_pages(b, 2, BIND_GPA(1), 0, 8));
 	observe_guest(b, "two.guest_high_half", BIND_GPA(0), 8, 8);
 	observe_guest(b, "two.guest_low_half", BIND_GPA(1), 0, 8);
 
@@ -37,10 +37,10 @@ static void bound_again(struct bind *b)
 {
 	struct probe_exit e;
 
-	observe("again.first", f_ret(bind_pages(b, 1, BIND_GPA(0), 4, 8)));
+	observe_call("again.first", bind_pages(b, 1, BIND_GPA(0), 4, 8));
 	observe_guest(b, "again.guest_first", BIND_GPA(0), 4, 8);
 	__vm_delete_slot(b->vm, 1);
-	observe("again.elsewhere", f_ret(bind_pages(b, 2, BIND_GPA(3), 4, 8)));
+	observe_call("again.elsewhere", bind_pages(b, 2, BIND_GPA(3), 4, 8));
 	observe_guest(b, "again.guest_elsewhere", BIND_GPA(3), 4, 8);
 
 	/* Where the slot was there is nothing now. */
@@ -49,7 +49,7 @@ static void bound_again(struct bind *b)
 	observe("again.guest_old_place", f_exit(&e));
 	__vm_delete_slot(b->vm, 2);
 	/* Shifted by a page against the first binding. */
-	observe("again.shifted", f_ret(bind_pages(b, 1, BIND_GPA(0), 5, 8)));
+	observe_call("again.shifted", bind_pages(b, 1, BIND_GPA(0), 5, 8));
 	observe_guest(b, "again.guest_shifted", BIND_GPA(0), 5, 8);
 	__vm_delete_slot(b->vm, 1);
 }
@@ -61,7 +61,7 @@ static void not_userspace_addr(struct bind *b)
 	struct probe_exit e;
 
 	host_fill(b->hva, FILE_SIZE, FILE_TAG + 0x400);
-	observe("hva.bound", f_ret(bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES)));
+	observe_call("hva.bound", bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES));
 	observe_guest(b, "hva.guest_reads_gmem", BIND_GPA(0), 0, FILE_PAGES);
 	step("hva.guest_writes_gmem");
 	e = probe_fill(b->vcpu, BIND_GPA(0), FILE_SIZE, GUEST_TAG);
@@ -84,9 +84,9 @@ static void first_touch(struct bind *b)
 	char map[PROBE_MAP_PAGES + 1];
 	struct probe_exit e;
 
-	observe("touch.bound",
-		f_ret(__vm_set_user_memory_region2(b->vm, 1, KVM_MEM_GUEST_MEMFD, BIND_GPA(0),
-						   PAGES(8), b->hva, fd, PAGES(4))));
+	observe_call("touch.bound",
+		     __vm_set_user_memory_region2(b->vm, 1, KVM_MEM_GUEST_MEMFD, BIND_GPA(0),
+						  PAGES(8), b->hva, fd, PAGES(4)));
 	observe_residency(b, "touch.resident_none", fd);
 
 	step("touch.guest_writes_last");
@@ -117,7 +117,7 @@ static void forked(struct bind *b)
 	int status = -1;
 	pid_t pid;
 
-	observe("fork.bound", f_ret(bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES)));
+	observe_call("fork.bound", bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES));
 	b->window[0] = 0xf0;
 	step("fork.child");
 	pid = fork();
@@ -148,9 +148,9 @@ static void unmapped_gmem(struct bind *b)
 	struct probe_exit e;
 
 	host_fill(b->hva, FILE_SIZE, FILE_TAG);
-	observe("plain.bound",
-		f_ret(__vm_set_user_memory_region2(b->vm, 1, KVM_MEM_GUEST_MEMFD, BIND_GPA(0),
-						   PAGES(8), b->hva, fd, PAGES(8))));
+	observe_call("plain.bound",
+		     __vm_set_user_memory_region2(b->vm, 1, KVM_MEM_GUEST_MEMFD, BIND_GPA(0),
+						  PAGES(8), b->hva, fd, PAGES(8)));
 	step("plain.guest_reads_hva");
 	e = probe_survey(b->vcpu, BIND_GPA(0), PAGES(8), FILE_TAG, map);
 	observe("plain.guest_reads_hva", f_exit(&e), f_str("pages", map));

@@ -41,9 +41,9 @@ static void binding(struct bind *b)
 	char hva_map[NR + 1];
 	struct probe_exit e;
 
-	observe("private.attributes", f_ret(attribute(b, GPA, NR, PRIVATE)));
+	observe_call("private.attributes", attribute(b, GPA, NR, PRIVATE));
 	attribute(b, elsewhere, NR, PRIVATE);
-	observe("private.bound", f_ret(bind_pages(b, SLOT, GPA, FIRST, NR)));
+	observe_call("private.bound", bind_pages(b, SLOT, GPA, FIRST, NR));
 	step("private.filled");
 	e = probe_fill(b->vcpu, GPA, PAGES(NR), GMEM_TAG);
 	host_survey(b->hva, PAGES(NR), HVA_TAG, hva_map);
@@ -52,10 +52,10 @@ static void binding(struct bind *b)
 	survey(b, "private.guest", GPA, GMEM_TAG);
 
 	__vm_delete_slot(b->vm, SLOT);
-	observe("private.elsewhere", f_ret(bind_pages(b, SLOT, elsewhere, FIRST, NR)));
+	observe_call("private.elsewhere", bind_pages(b, SLOT, elsewhere, FIRST, NR));
 	survey(b, "private.guest_elsewhere", elsewhere, GMEM_TAG);
-	observe("private.range_taken", f_ret(try_bind_pages(b, 2, GPA, FIRST + NR - 1, 1)));
-	observe("private.space_one", f_ret(try_bind_pages(b, SLOT_AS(1, 2), GPA, 0, 1)));
+	observe_call("private.range_taken", try_bind_pages(b, 2, GPA, FIRST + NR - 1, 1));
+	observe_call("private.space_one", try_bind_pages(b, SLOT_AS(1, 2), GPA, 0, 1));
 	__vm_delete_slot(b->vm, SLOT);
 }
 
@@ -64,13 +64,13 @@ static void halves(struct bind *b)
 {
 	bind_pages(b, SLOT, GPA, FIRST, NR);
 	survey(b, "private.all", GPA, GMEM_TAG);
-	observe("private.ends_shared", f_ret(attribute(b, GPA, 2, 0)));
+	observe_call("private.ends_shared", attribute(b, GPA, 2, 0));
 	attribute(b, GPA + PAGES(6), 2, 0);
 	survey(b, "private.inside_is_gmem", GPA, GMEM_TAG);
 	survey(b, "private.ends_are_hva", GPA, HVA_TAG);
-	observe("private.one_back", f_ret(attribute(b, GPA + PAGES(6), 1, PRIVATE)));
+	observe_call("private.one_back", attribute(b, GPA + PAGES(6), 1, PRIVATE));
 	survey(b, "private.one_back_is_gmem", GPA, GMEM_TAG);
-	observe("private.attributes_cleared", f_ret(attribute(b, GPA, NR, 0)));
+	observe_call("private.attributes_cleared", attribute(b, GPA, NR, 0));
 	survey(b, "private.all_shared", GPA, HVA_TAG);
 	attribute(b, GPA, NR, PRIVATE);
 }
@@ -91,6 +91,7 @@ static void refused(struct bind *b)
 	int accepted = 0, not_einval = 0;
 	u64 first = 0;
 
+	step("attribute.unknown");
 	for (int bit = 0; bit < 64; bit++) {
 		if (BIT(bit) == PRIVATE)
 			continue;
@@ -104,12 +105,12 @@ static void refused(struct bind *b)
 	observe("attribute.unknown", f_int("calls", 63), f_int("accepted", accepted),
 		f_first("first_accepted", (u64)accepted, first),
 		f_int("not_einval", not_einval));
-	observe("attribute.flags", f_ret(ask(vm, GPA, PAGE_SIZE, 0, 1)));
-	observe("attribute.size_zero", f_ret(ask(vm, GPA, 0, 0, 0)));
-	observe("attribute.size_unaligned", f_ret(ask(vm, GPA, PAGE_SIZE + 1, 0, 0)));
-	observe("attribute.address_unaligned", f_ret(ask(vm, GPA + 1, PAGE_SIZE, 0, 0)));
-	observe("attribute.wraps", f_ret(ask(vm, -PAGE_SIZE, PAGES(2), 0, 0)));
-	observe("attribute.not_of_this_vm", f_ret(ask(plain, GPA, PAGE_SIZE, PRIVATE, 0)));
+	observe_call("attribute.flags", ask(vm, GPA, PAGE_SIZE, 0, 1));
+	observe_call("attribute.size_zero", ask(vm, GPA, 0, 0, 0));
+	observe_call("attribute.size_unaligned", ask(vm, GPA, PAGE_SIZE + 1, 0, 0));
+	observe_call("attribute.address_unaligned", ask(vm, GPA + 1, PAGE_SIZE, 0, 0));
+	observe_call("attribute.wraps", ask(vm, -PAGE_SIZE, PAGES(2), 0, 0));
+	observe_call("attribute.not_of_this_vm", ask(plain, GPA, PAGE_SIZE, PRIVATE, 0));
 	survey(b, "attribute.unchanged", GPA, GMEM_TAG);
 	vm_free(plain);
 }

@@ -21,11 +21,11 @@ static int try_range(struct bind *b, gpa_t gpa, u64 offset, u64 size)
 
 static void inside(struct bind *b)
 {
-	observe("range.whole", f_ret(try_bind_pages(b, SLOT, GPA, 0, FILE_PAGES)));
-	observe("range.first_page", f_ret(try_bind_pages(b, SLOT, GPA, 0, 1)));
-	observe("range.last_page", f_ret(try_bind_pages(b, SLOT, GPA, FILE_PAGES - 1, 1)));
-	observe("range.tail", f_ret(try_bind_pages(b, SLOT, GPA, 4, FILE_PAGES - 4)));
-	observe("range.middle", f_ret(try_bind_pages(b, SLOT, GPA, 5, 3)));
+	observe_call("range.whole", try_bind_pages(b, SLOT, GPA, 0, FILE_PAGES));
+	observe_call("range.first_page", try_bind_pages(b, SLOT, GPA, 0, 1));
+	observe_call("range.last_page", try_bind_pages(b, SLOT, GPA, FILE_PAGES - 1, 1));
+	observe_call("range.tail", try_bind_pages(b, SLOT, GPA, 4, FILE_PAGES - 4));
+	observe_call("range.middle", try_bind_pages(b, SLOT, GPA, 5, 3));
 }
 
 static void outside(struct bind *b)
@@ -50,7 +50,7 @@ static void outside(struct bind *b)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-		observe(bad[i].name, f_ret(try_range(b, GPA, bad[i].offset, bad[i].size)));
+		observe_call(bad[i].name, try_range(b, GPA, bad[i].offset, bad[i].size));
 }
 
 /*
@@ -60,9 +60,11 @@ static void outside(struct bind *b)
 static void over_limit(struct bind *b)
 {
 	int huge = vm_create_guest_memfd(b->vm, BIT(45), b->shared ? GMEM_SHARED : 0);
-	int ret = __vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, GPA,
-					       BIT(43), (void *)BIT(32), huge, 0);
+	int ret;
 
+	step("range.over_page_limit");
+	ret = __vm_set_user_memory_region2(b->vm, SLOT, KVM_MEM_GUEST_MEMFD, GPA, BIT(43),
+					   (void *)BIT(32), huge, 0);
 	observe("range.over_page_limit", f_ret(ret));
 	if (!ret)
 		__vm_delete_slot(b->vm, SLOT);
@@ -74,14 +76,14 @@ static void refused_late(struct bind *b)
 {
 	const gpa_t taken = BIND_GPA(9);
 
-	observe("late.gpa_beyond_mmu", f_ret(try_range(b, BIT(52), 0, FILE_SIZE)));
-	observe("late.bind_after_mmu", f_ret(try_range(b, GPA, 0, FILE_SIZE)));
+	observe_call("late.gpa_beyond_mmu", try_range(b, BIT(52), 0, FILE_SIZE));
+	observe_call("late.bind_after_mmu", try_range(b, GPA, 0, FILE_SIZE));
 
 	vm_set_user_memory_region(b->vm, 9, 0, taken, PAGES(4), b->hva);
-	observe("late.gpa_taken", f_ret(try_range(b, taken + PAGES(3), 0, FILE_SIZE)));
-	observe("late.bind_after_taken", f_ret(try_range(b, GPA, 0, FILE_SIZE)));
+	observe_call("late.gpa_taken", try_range(b, taken + PAGES(3), 0, FILE_SIZE));
+	observe_call("late.bind_after_taken", try_range(b, GPA, 0, FILE_SIZE));
 	__vm_delete_slot(b->vm, 9);
-	observe("late.gpa_free_again", f_ret(try_range(b, taken + PAGES(3), 0, FILE_SIZE)));
+	observe_call("late.gpa_free_again", try_range(b, taken + PAGES(3), 0, FILE_SIZE));
 }
 
 void bind_offsets(struct bind *b)
@@ -92,7 +94,7 @@ void bind_offsets(struct bind *b)
 	refused_late(b);
 
 	/* The slot, the guest range and the file range are as good as new. */
-	observe("range.bound_after_refusals", f_ret(bind_pages(b, SLOT, GPA, 0, FILE_PAGES)));
+	observe_call("range.bound_after_refusals", bind_pages(b, SLOT, GPA, 0, FILE_PAGES));
 	observe_guest(b, "range.guest_after_refusals", GPA, 0, FILE_PAGES);
 	__vm_delete_slot(b->vm, SLOT);
 }
@@ -116,27 +118,26 @@ static void against_middle(struct bind *b)
 		{ "overlap.same_end", 4, 8 },
 	};
 
-	observe("overlap.bound_first", f_ret(bind_pages(b, 1, BIND_GPA(0), 6, 6)));
+	observe_call("overlap.bound_first", bind_pages(b, 1, BIND_GPA(0), 6, 6));
 	for (size_t i = 0; i < ARRAY_SIZE(overlaps); i++)
-		observe(overlaps[i].name,
-			f_ret(try_bind_pages(b, 2, BIND_GPA(1), overlaps[i].first,
-					     overlaps[i].n)));
+		observe_call(overlaps[i].name,
+			     try_bind_pages(b, 2, BIND_GPA(1), overlaps[i].first, overlaps[i].n));
 	/* Another number and another guest range do not make it legal either. */
-	observe("overlap.higher_slot_lower_gpa",
-		f_ret(try_bind_pages(b, 40, BIND_GPA(0) - PAGES(64), 9, 1)));
+	observe_call("overlap.higher_slot_lower_gpa",
+		     try_bind_pages(b, 40, BIND_GPA(0) - PAGES(64), 9, 1));
 	observe_guest(b, "overlap.first_still_works", BIND_GPA(0), 6, 6);
 
-	observe("adjacent.below", f_ret(bind_pages(b, 2, BIND_GPA(1), 0, 6)));
-	observe("adjacent.above", f_ret(bind_pages(b, 3, BIND_GPA(2), 12, 4)));
+	observe_call("adjacent.below", bind_pages(b, 2, BIND_GPA(1), 0, 6));
+	observe_call("adjacent.above", bind_pages(b, 3, BIND_GPA(2), 12, 4));
 	observe_guest(b, "adjacent.guest_below", BIND_GPA(1), 0, 6);
 	observe_guest(b, "adjacent.guest_middle", BIND_GPA(0), 6, 6);
 	observe_guest(b, "adjacent.guest_above", BIND_GPA(2), 12, 4);
 
 	/* The middle goes: its pages are free, its neighbours' are not. */
 	__vm_delete_slot(b->vm, 1);
-	observe("adjacent.gap_too_wide", f_ret(try_bind_pages(b, 1, BIND_GPA(0), 5, 7)));
-	observe("adjacent.gap_too_long", f_ret(try_bind_pages(b, 1, BIND_GPA(0), 6, 7)));
-	observe("adjacent.gap_exact", f_ret(try_bind_pages(b, 1, BIND_GPA(0), 6, 6)));
+	observe_call("adjacent.gap_too_wide", try_bind_pages(b, 1, BIND_GPA(0), 5, 7));
+	observe_call("adjacent.gap_too_long", try_bind_pages(b, 1, BIND_GPA(0), 6, 7));
+	observe_call("adjacent.gap_exact", try_bind_pages(b, 1, BIND_GPA(0), 6, 6));
 	__vm_delete_slot(b->vm, 2);
 	__vm_delete_slot(b->vm, 3);
 }
@@ -146,27 +147,24 @@ static void against_whole(struct bind *b)
 {
 	bool spaces = vm_check_cap(b->vm, KVM_CAP_MULTI_ADDRESS_SPACE) > 1;
 
-	observe("whole.bound", f_ret(bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES)));
-	observe("whole.first_page", f_ret(try_bind_pages(b, 2, BIND_GPA(1), 0, 1)));
-	observe("whole.middle_page", f_ret(try_bind_pages(b, 2, BIND_GPA(1), 8, 1)));
-	observe("whole.last_page",
-		f_ret(try_bind_pages(b, 2, BIND_GPA(1), FILE_PAGES - 1, 1)));
+	observe_call("whole.bound", bind_pages(b, 1, BIND_GPA(0), 0, FILE_PAGES));
+	observe_call("whole.first_page", try_bind_pages(b, 2, BIND_GPA(1), 0, 1));
+	observe_call("whole.middle_page", try_bind_pages(b, 2, BIND_GPA(1), 8, 1));
+	observe_call("whole.last_page", try_bind_pages(b, 2, BIND_GPA(1), FILE_PAGES - 1, 1));
 	fact_bool("address_spaces", spaces);
 	if (spaces) {
 		u32 slot = SLOT_AS(1, 1);
 
-		observe("whole.other_space_same_gpa",
-			f_ret(try_bind_pages(b, slot, BIND_GPA(0), 0, FILE_PAGES)));
-		observe("whole.other_space_last_page",
-			f_ret(try_bind_pages(b, slot, BIND_GPA(0), FILE_PAGES - 1, 1)));
+		observe_call("whole.other_space_same_gpa",
+			     try_bind_pages(b, slot, BIND_GPA(0), 0, FILE_PAGES));
+		observe_call("whole.other_space_last_page",
+			     try_bind_pages(b, slot, BIND_GPA(0), FILE_PAGES - 1, 1));
 	}
 	__vm_delete_slot(b->vm, 1);
 	if (spaces)
-		observe("whole.other_space_after_delete",
-			f_ret(try_bind_pages(b, SLOT_AS(1, 1), BIND_GPA(0), 0,
-					     FILE_PAGES)));
-	observe("whole.free_again",
-		f_ret(try_bind_pages(b, 2, BIND_GPA(1), 0, FILE_PAGES)));
+		observe_call("whole.other_space_after_delete",
+			     try_bind_pages(b, SLOT_AS(1, 1), BIND_GPA(0), 0, FILE_PAGES));
+	observe_call("whole.free_again", try_bind_pages(b, 2, BIND_GPA(1), 0, FILE_PAGES));
 }
 
 void bind_overlaps(struct bind *b)

@@ -87,7 +87,7 @@ static void bindings(struct kvm_vm *vm, int fd, void *hva, bool spaces)
 	/* Before it in the file, behind it in the guest, a higher number. */
 	must_bind(vm, 300, GPA(2), fd, 1, 3, hva);
 	look("bound.two", fd);
-	observe("bound.refused", f_ret(bind(vm, 9, GPA(3), fd, 11, 2, hva)));
+	observe_call("bound.refused", bind(vm, 9, GPA(3), fd, 11, 2, hva));
 	look("bound.after_refusal", fd);
 	if (spaces) {
 		must_bind(vm, SLOT_AS(1, 9), GPA(1), fd, 15, 1, hva);

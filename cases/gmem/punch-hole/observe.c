@@ -100,7 +100,7 @@ static void bind_slots(struct punch *p)
 
 		if (p->vm->type == KVM_X86_SW_PROTECTED_VM)
 			vm_set_private(p->vm, s->gpa, PAGES(SLOT_PAGES));
-		observe(punch_name(p, names[i]), f_ret(punch_bind(p, i, s->first)));
+		observe_call(punch_name(p, names[i]), punch_bind(p, i, s->first));
 	}
 }
 

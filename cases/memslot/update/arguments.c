@@ -19,26 +19,25 @@ static void ranges(struct update *u)
 {
 	const u64 hva = (u64)u->mem, size = PAGES(NR);
 
-	observe("arg.good", f_ret(ask(u, SLOT, 0, GPA, size, hva)));
-	observe("arg.one_page", f_ret(ask(u, SLOT, 0, GPA, PAGE_SIZE, hva)));
-	observe("arg.gpa_zero", f_ret(ask(u, SLOT, 0, 0, size, hva)));
-	observe("arg.size_one", f_ret(ask(u, SLOT, 0, GPA, 1, hva)));
-	observe("arg.size_unaligned", f_ret(ask(u, SLOT, 0, GPA, size + 0x800, hva)));
-	observe("arg.size_less_one", f_ret(ask(u, SLOT, 0, GPA, size - 1, hva)));
-	observe("arg.gpa_plus_one", f_ret(ask(u, SLOT, 0, GPA + 1, size, hva)));
-	observe("arg.gpa_unaligned", f_ret(ask(u, SLOT, 0, GPA + 0x800, size, hva)));
-	observe("arg.hva_plus_one", f_ret(ask(u, SLOT, 0, GPA, size, hva + 1)));
-	observe("arg.hva_unaligned", f_ret(ask(u, SLOT, 0, GPA, size, hva + 0x800)));
-	observe("arg.hva_kernel", f_ret(ask(u, SLOT, 0, GPA, size, 0xffff888000000000ull)));
-	observe("arg.hva_last_page", f_ret(ask(u, SLOT, 0, GPA, PAGE_SIZE, -PAGE_SIZE)));
-	observe("arg.hva_wraps", f_ret(ask(u, SLOT, 0, GPA, size, -PAGES(4))));
-	observe("arg.gpa_wraps_to_zero", f_ret(ask(u, SLOT, 0, -PAGES(NR), size, hva)));
-	observe("arg.gpa_wraps", f_ret(ask(u, SLOT, 0, -PAGES(4), size, hva)));
-	observe("arg.gpa_beyond_mmu", f_ret(ask(u, SLOT, 0, BIT(52), size, hva)));
-	observe("arg.gpa_crosses_mmu_end",
-		f_ret(ask(u, SLOT, 0, BIT(52) - PAGES(4), size, hva)));
+	observe_call("arg.good", ask(u, SLOT, 0, GPA, size, hva));
+	observe_call("arg.one_page", ask(u, SLOT, 0, GPA, PAGE_SIZE, hva));
+	observe_call("arg.gpa_zero", ask(u, SLOT, 0, 0, size, hva));
+	observe_call("arg.size_one", ask(u, SLOT, 0, GPA, 1, hva));
+	observe_call("arg.size_unaligned", ask(u, SLOT, 0, GPA, size + 0x800, hva));
+	observe_call("arg.size_less_one", ask(u, SLOT, 0, GPA, size - 1, hva));
+	observe_call("arg.gpa_plus_one", ask(u, SLOT, 0, GPA + 1, size, hva));
+	observe_call("arg.gpa_unaligned", ask(u, SLOT, 0, GPA + 0x800, size, hva));
+	observe_call("arg.hva_plus_one", ask(u, SLOT, 0, GPA, size, hva + 1));
+	observe_call("arg.hva_unaligned", ask(u, SLOT, 0, GPA, size, hva + 0x800));
+	observe_call("arg.hva_kernel", ask(u, SLOT, 0, GPA, size, 0xffff888000000000ull));
+	observe_call("arg.hva_last_page", ask(u, SLOT, 0, GPA, PAGE_SIZE, -PAGE_SIZE));
+	observe_call("arg.hva_wraps", ask(u, SLOT, 0, GPA, size, -PAGES(4)));
+	observe_call("arg.gpa_wraps_to_zero", ask(u, SLOT, 0, -PAGES(NR), size, hva));
+	observe_call("arg.gpa_wraps", ask(u, SLOT, 0, -PAGES(4), size, hva));
+	observe_call("arg.gpa_beyond_mmu", ask(u, SLOT, 0, BIT(52), size, hva));
+	observe_call("arg.gpa_crosses_mmu_end", ask(u, SLOT, 0, BIT(52) - PAGES(4), size, hva));
 	/* 2^31 pages, of which nothing is touched. */
-	observe("arg.over_page_limit", f_ret(ask(u, SLOT, 0, GPA, BIT(43), BIT(32))));
+	observe_call("arg.over_page_limit", ask(u, SLOT, 0, GPA, BIT(43), BIT(32)));
 }
 
 static void numbers(struct update *u)
@@ -47,16 +46,16 @@ static void numbers(struct update *u)
 	u32 nr = (u32)kvm_check_cap(KVM_CAP_NR_MEMSLOTS);
 
 	fact_int("nr_memslots", nr);
-	observe("id.zero", f_ret(ask(u, 0, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.last", f_ret(ask(u, nr - 1, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.one_too_high", f_ret(ask(u, nr, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.two_too_high", f_ret(ask(u, nr + 1, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.three_too_high", f_ret(ask(u, nr + 2, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.highest", f_ret(ask(u, 0xffff, 0, GPA, PAGE_SIZE, hva)));
-	observe("id.space_two", f_ret(ask(u, SLOT_AS(2, 0), 0, GPA, PAGE_SIZE, hva)));
-	observe("id.space_highest", f_ret(ask(u, SLOT_AS(0xffff, 0), 0, GPA, PAGE_SIZE, hva)));
+	observe_call("id.zero", ask(u, 0, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.last", ask(u, nr - 1, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.one_too_high", ask(u, nr, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.two_too_high", ask(u, nr + 1, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.three_too_high", ask(u, nr + 2, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.highest", ask(u, 0xffff, 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.space_two", ask(u, SLOT_AS(2, 0), 0, GPA, PAGE_SIZE, hva));
+	observe_call("id.space_highest", ask(u, SLOT_AS(0xffff, 0), 0, GPA, PAGE_SIZE, hva));
 	if (!u->spaces)
-		observe("id.no_space_one", f_ret(ask(u, SLOT_AS(1, 0), 0, GPA, PAGE_SIZE, hva)));
+		observe_call("id.no_space_one", ask(u, SLOT_AS(1, 0), 0, GPA, PAGE_SIZE, hva));
 }
 
 /* Bit 2 is a flag of the other ioctl, bit 3 of a series; the rest is nobody's. */
@@ -65,6 +64,7 @@ static void flags(struct update *u)
 	int accepted = 0, not_einval = 0;
 	u64 first = 0;
 
+	step("flags.unknown");
 	for (int bit = 4; bit < 32; bit++) {
 		if (!ask(u, SLOT, (u32)BIT(bit), GPA, PAGE_SIZE, (u64)u->mem)) {
 			if (!accepted++)
@@ -76,17 +76,17 @@ static void flags(struct update *u)
 	observe("flags.unknown", f_int("calls", 28), f_int("accepted", accepted),
 		f_first("first_accepted", (u64)accepted, first),
 		f_int("not_einval", not_einval));
-	observe("flags.gmem_by_old_ioctl",
-		f_ret(ask(u, SLOT, KVM_MEM_GUEST_MEMFD, GPA, PAGE_SIZE, (u64)u->mem)));
-	observe("flags.log_dirty",
-		f_ret(ask(u, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, PAGE_SIZE, (u64)u->mem)));
+	observe_call("flags.gmem_by_old_ioctl",
+		     ask(u, SLOT, KVM_MEM_GUEST_MEMFD, GPA, PAGE_SIZE, (u64)u->mem));
+	observe_call("flags.log_dirty",
+		     ask(u, SLOT, KVM_MEM_LOG_DIRTY_PAGES, GPA, PAGE_SIZE, (u64)u->mem));
 	if (!u->readonly)
 		return;
-	observe("flags.readonly",
-		f_ret(ask(u, SLOT, KVM_MEM_READONLY, GPA, PAGE_SIZE, (u64)u->mem)));
-	observe("flags.readonly_log_dirty",
-		f_ret(ask(u, SLOT, KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES, GPA, PAGE_SIZE,
-			  (u64)u->mem)));
+	observe_call("flags.readonly",
+		     ask(u, SLOT, KVM_MEM_READONLY, GPA, PAGE_SIZE, (u64)u->mem));
+	observe_call("flags.readonly_log_dirty",
+		     ask(u, SLOT, KVM_MEM_READONLY | KVM_MEM_LOG_DIRTY_PAGES, GPA, PAGE_SIZE,
+			 (u64)u->mem));
 }
 
 static void pointers(struct update *u)
@@ -97,10 +97,10 @@ static void pointers(struct update *u)
 
 	if (p == MAP_FAILED)
 		setup_failed("mmap", errno);
-	observe("arg.unreadable", f_ret(__vm_ioctl(u->vm, KVM_SET_USER_MEMORY_REGION, old)));
+	observe_call("arg.unreadable", __vm_ioctl(u->vm, KVM_SET_USER_MEMORY_REGION, old));
 	if (u->region2)
-		observe("arg.unreadable_region2",
-			f_ret(__vm_ioctl(u->vm, KVM_SET_USER_MEMORY_REGION2, new)));
+		observe_call("arg.unreadable_region2",
+			     __vm_ioctl(u->vm, KVM_SET_USER_MEMORY_REGION2, new));
 	munmap(p, PAGE_SIZE);
 }
 
@@ -109,17 +109,17 @@ static void region2(struct update *u)
 {
 	const u64 size = PAGES(NR);
 
-	observe("region2.create",
-		f_ret(__vm_set_user_memory_region2(u->vm, SLOT, 0, GPA, size, u->mem, -1, 0)));
+	observe_call("region2.create",
+		     __vm_set_user_memory_region2(u->vm, SLOT, 0, GPA, size, u->mem, -1, 0));
 	observe_pages(u, "region2.guest", GPA, 0, NR);
-	observe("region2.identical_by_old_ioctl", f_ret(set_slot(u, SLOT, 0, GPA, 0, NR)));
-	observe("region2.move",
-		f_ret(__vm_set_user_memory_region2(u->vm, SLOT, 0, GPA + size, size, u->mem, -1,
-						   0)));
-	observe("region2.delete",
-		f_ret(__vm_set_user_memory_region2(u->vm, SLOT, 0, 0, 0, NULL, -1, 0)));
-	observe("region2.unaligned",
-		f_ret(__vm_set_user_memory_region2(u->vm, SLOT, 0, GPA, size + 1, u->mem, -1, 0)));
+	observe_call("region2.identical_by_old_ioctl", set_slot(u, SLOT, 0, GPA, 0, NR));
+	observe_call("region2.move",
+		     __vm_set_user_memory_region2(u->vm, SLOT, 0, GPA + size, size, u->mem, -1,
+						  0));
+	observe_call("region2.delete",
+		     __vm_set_user_memory_region2(u->vm, SLOT, 0, 0, 0, NULL, -1, 0));
+	observe_call("region2.unaligned",
+		     __vm_set_user_memory_region2(u->vm, SLOT, 0, GPA, size + 1, u->mem, -1, 0));
 }
 
 void update_arguments(struct update *u)
@@ -131,7 +131,7 @@ void update_arguments(struct update *u)
 	if (u->region2)
 		region2(u);
 	/* The refusals have taken neither number nor range. */
-	observe("arg.created_after_refusals", f_ret(set_slot(u, SLOT, 0, GPA, 0, NR)));
+	observe_call("arg.created_after_refusals", set_slot(u, SLOT, 0, GPA, 0, NR));
 	observe_pages(u, "arg.guest_after_refusals", GPA, 0, NR);
 	__vm_delete_slot(u->vm, SLOT);
 }

@@ -36,12 +36,12 @@ static void store(struct update *u, u64 page)
 
 static void refused(struct update *u)
 {
-	observe("clear.absent_slot", f_ret(clear(u, SLOT + 1, 0, 64, 1, 0)));
-	observe("clear.space_two", f_ret(clear(u, SLOT_AS(2, SLOT), 0, 64, 1, 0)));
-	observe("clear.start_not_in_64s", f_ret(clear(u, SLOT, 32, 32, 1, 0)));
-	observe("clear.count_not_in_64s", f_ret(clear(u, SLOT, 0, 65, 1, 0)));
-	observe("clear.past_end", f_ret(clear(u, SLOT, 0, 128, 1, 0)));
-	observe("clear.start_past_end", f_ret(clear(u, SLOT, 128, 64, 1, 0)));
+	observe_call("clear.absent_slot", clear(u, SLOT + 1, 0, 64, 1, 0));
+	observe_call("clear.space_two", clear(u, SLOT_AS(2, SLOT), 0, 64, 1, 0));
+	observe_call("clear.start_not_in_64s", clear(u, SLOT, 32, 32, 1, 0));
+	observe_call("clear.count_not_in_64s", clear(u, SLOT, 0, 65, 1, 0));
+	observe_call("clear.past_end", clear(u, SLOT, 0, 128, 1, 0));
+	observe_call("clear.start_past_end", clear(u, SLOT, 128, 64, 1, 0));
 }
 
 void update_clear_log(struct update *parent)
@@ -59,9 +59,9 @@ void update_clear_log(struct update *parent)
 		vm_free(u.vm);
 		return;
 	}
-	observe("clear.enabled", f_ret(__vm_ioctl(u.vm, KVM_ENABLE_CAP, &cap)));
+	observe_call("clear.enabled", __vm_ioctl(u.vm, KVM_ENABLE_CAP, &cap));
 	u.vcpu = vcpu_create(u.vm);
-	observe("clear.slot", f_ret(set_slot(&u, SLOT, LOG, GPA, 0, BIG)));
+	observe_call("clear.slot", set_slot(&u, SLOT, LOG, GPA, 0, BIG));
 
 	store(&u, 1);
 	store(&u, 2);
@@ -74,15 +74,15 @@ void update_clear_log(struct update *parent)
 	observe_log(&u, "clear.refusals_keep");
 
 	/* Of the bits given, and of the pages named, no more. */
-	observe("clear.one_page", f_ret(clear(&u, SLOT, 0, 64, BIT(2), ~0ull)));
+	observe_call("clear.one_page", clear(&u, SLOT, 0, 64, BIT(2), ~0ull));
 	observe_log(&u, "clear.one_page_cleared");
-	observe("clear.up_to_end", f_ret(clear(&u, SLOT, 64, BIG - 64, ~0ull, ~0ull)));
+	observe_call("clear.up_to_end", clear(&u, SLOT, 64, BIG - 64, ~0ull, ~0ull));
 	observe_log(&u, "clear.end_cleared");
 	/* Cleared pages are logged again, uncleared ones still. */
 	store(&u, 2);
 	store(&u, BIG - 1);
 	observe_log(&u, "clear.written_again");
-	observe("clear.all", f_ret(clear(&u, SLOT, 0, BIG, ~0ull, ~0ull)));
+	observe_call("clear.all", clear(&u, SLOT, 0, BIG, ~0ull, ~0ull));
 	observe_log(&u, "clear.all_cleared");
 	store(&u, 1);
 	observe_log(&u, "clear.written_after_all");

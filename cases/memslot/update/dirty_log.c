@@ -81,11 +81,11 @@ static void loads(struct update *u)
 static void toggled(struct update *u)
 {
 	store(u, 1);
-	observe("dirty.turn_off", f_ret(set_slot(u, SLOT, 0, GPA, 0, BIG)));
+	observe_call("dirty.turn_off", set_slot(u, SLOT, 0, GPA, 0, BIG));
 	observe_log(u, "dirty.off", SLOT);
 	store(u, 2);
 	store(u, BIG - 2);
-	observe("dirty.turn_on", f_ret(set_slot(u, SLOT, LOG, GPA, 0, BIG)));
+	observe_call("dirty.turn_on", set_slot(u, SLOT, LOG, GPA, 0, BIG));
 	/* What was written while it was off does not count. */
 	observe_log(u, "dirty.on_again", SLOT);
 	store(u, 2);
@@ -93,7 +93,7 @@ static void toggled(struct update *u)
 	observe_log(u, "dirty.mapped_pages_written", SLOT);
 	store(u, 3);
 	/* The log is the slot's, and stays with it where it moves. */
-	observe("dirty.moved", f_ret(set_slot(u, SLOT, LOG, GPA + PAGES(256), 0, BIG)));
+	observe_call("dirty.moved", set_slot(u, SLOT, LOG, GPA + PAGES(256), 0, BIG));
 	observe_log(u, "dirty.after_move", SLOT);
 	__vm_delete_slot(u->vm, SLOT);
 	observe_log(u, "dirty.deleted", SLOT);

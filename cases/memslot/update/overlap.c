@@ -35,14 +35,14 @@ static const char *name_of(const char *how, const struct place *place)
 
 static void on_create(struct update *u)
 {
-	observe("overlap.first_created", f_ret(set_slot(u, 1, 0, AT(8), 0, 8)));
+	observe_call("overlap.first_created", set_slot(u, 1, 0, AT(8), 0, 8));
 	for (size_t i = 0; i < ARRAY_SIZE(overlaps); i++)
-		observe(name_of("overlap.create_", &overlaps[i]),
-			f_ret(try_slot(u, 2, 0, AT(overlaps[i].page), 8, overlaps[i].n)));
+		observe_call(name_of("overlap.create_", &overlaps[i]),
+			     try_slot(u, 2, 0, AT(overlaps[i].page), 8, overlaps[i].n));
 	/* The same memory of the host at another place is no overlap. */
-	observe("overlap.same_host_memory", f_ret(try_slot(u, 2, 0, AT(32), 0, 8)));
-	observe("adjacent.create_below", f_ret(set_slot(u, 2, 0, AT(4), 8, 4)));
-	observe("adjacent.create_above", f_ret(set_slot(u, 3, 0, AT(16), 12, 4)));
+	observe_call("overlap.same_host_memory", try_slot(u, 2, 0, AT(32), 0, 8));
+	observe_call("adjacent.create_below", set_slot(u, 2, 0, AT(4), 8, 4));
+	observe_call("adjacent.create_above", set_slot(u, 3, 0, AT(16), 12, 4));
 	observe_pages(u, "adjacent.guest_below", AT(4), 8, 4);
 	observe_pages(u, "adjacent.guest_middle", AT(8), 0, 8);
 	observe_pages(u, "adjacent.guest_above", AT(16), 12, 4);
@@ -60,27 +60,26 @@ static void on_move(struct update *u)
 
 		if (set_slot(u, 2, 0, AT(64), 8, o->n))
 			setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
-		observe(name_of("overlap.move_", o),
-			f_ret(set_slot(u, 2, 0, AT(o->page), 8, o->n)));
+		observe_call(name_of("overlap.move_", o), set_slot(u, 2, 0, AT(o->page), 8, o->n));
 		/* Refused, it is where it was; else it is gone, or is there. */
 		mismatch += __vm_delete_slot(u->vm, 2) != 0;
 	}
 	observe("overlap.moved_slots_deleted", f_int("refused", mismatch));
 	observe_pages(u, "overlap.first_still_there", AT(8), 0, 8);
 
-	observe("adjacent.move_setup", f_ret(set_slot(u, 2, 0, AT(64), 8, 8)));
-	observe("adjacent.move_below", f_ret(set_slot(u, 2, 0, AT(0), 8, 8)));
+	observe_call("adjacent.move_setup", set_slot(u, 2, 0, AT(64), 8, 8));
+	observe_call("adjacent.move_below", set_slot(u, 2, 0, AT(0), 8, 8));
 	observe_pages(u, "adjacent.guest_moved_below", AT(0), 8, 8);
-	observe("adjacent.move_above", f_ret(set_slot(u, 2, 0, AT(16), 8, 8)));
+	observe_call("adjacent.move_above", set_slot(u, 2, 0, AT(16), 8, 8));
 	observe_pages(u, "adjacent.guest_moved_above", AT(16), 8, 8);
 	observe_read(u, "adjacent.left_behind", AT(7));
 	__vm_delete_slot(u->vm, 2);
 
 	/* Its own old place is not in the way. */
-	observe("self.move_up_one", f_ret(set_slot(u, 1, 0, AT(9), 0, 8)));
+	observe_call("self.move_up_one", set_slot(u, 1, 0, AT(9), 0, 8));
 	observe_pages(u, "self.guest_up_one", AT(9), 0, 8);
 	observe_read(u, "self.left_first", AT(8));
-	observe("self.move_down_two", f_ret(set_slot(u, 1, 0, AT(7), 0, 8)));
+	observe_call("self.move_down_two", set_slot(u, 1, 0, AT(7), 0, 8));
 	observe_pages(u, "self.guest_down_two", AT(7), 0, 8);
 	observe_read(u, "self.left_last", AT(16));
 	observe_read(u, "self.left_next_to_last", AT(15));
@@ -93,10 +92,10 @@ static void refused_move(struct update *u)
 	if (set_slot(u, 1, 0, AT(8), 0, 8))
 		setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
 	observe_pages(u, "refused.before", AT(8), 0, 8);
-	observe("refused.move_beyond_mmu", f_ret(set_slot(u, 1, 0, BIT(52), 0, 8)));
+	observe_call("refused.move_beyond_mmu", set_slot(u, 1, 0, BIT(52), 0, 8));
 	observe_pages(u, "refused.guest_after", AT(8), 0, 8);
-	observe("refused.place_still_taken", f_ret(try_slot(u, 2, 0, AT(15), 8, 1)));
-	observe("refused.move_again", f_ret(set_slot(u, 1, 0, AT(32), 0, 8)));
+	observe_call("refused.place_still_taken", try_slot(u, 2, 0, AT(15), 8, 1));
+	observe_call("refused.move_again", set_slot(u, 1, 0, AT(32), 0, 8));
 	observe_pages(u, "refused.guest_moved", AT(32), 0, 8);
 	__vm_delete_slot(u->vm, 1);
 }
