@@ -25,6 +25,7 @@ struct bind {
 	int gmem;
 	bool shared;
 	bool residency;	/* the host lets us see which pages have memory */
+	bool debugfs;	/* and which VMs there are */
 	u8 *window;	/* the host's mapping of the gmem, if @shared */
 	u8 *hva;	/* anonymous memory of the same size */
 };
@@ -43,6 +44,14 @@ void observe_guest(struct bind *b, const char *name, gpa_t gpa, u64 first, u64 n
 /* Which pages of a gmem of FILE_SIZE have memory, where that can be seen. */
 void observe_residency(struct bind *b, const char *name, int fd);
 
+/*
+ * Observes whether the VM that had descriptor @vm_fd is gone.  Nothing may have
+ * been opened since it was closed: KVM lists a VM by that number.
+ */
+void observe_vm_gone(struct bind *b, const char *name, int vm_fd);
+/* Gives back the numbers of those that were not. */
+void bind_close_held(void);
+
 void bind_offsets(struct bind *b);	/* range.c */
 void bind_overlaps(struct bind *b);
 void bind_files(struct bind *b);	/* files.c */
@@ -52,6 +61,6 @@ void bind_ids(struct bind *b);
 void bind_memory(struct bind *b);	/* memory.c */
 void bind_lifetime(struct bind *b);	/* lifetime.c */
 void bind_leaks(struct bind *b);	/* leak.c */
-void bind_private(void);		/* private.c */
+void bind_private(bool debugfs);	/* private.c */
 
 #endif /* KVM_HIL_GMEM_BIND_H */

@@ -54,12 +54,14 @@ static void gmem_bind(void)
 {
 	struct bind b = { .vm = vm_create(KVM_X86_DEFAULT_VM) };
 	int nr_memslots = kvm_check_cap(KVM_CAP_NR_MEMSLOTS);
-	int fds = fds_open() - 1;
+	int fds = fds_open() - 1, vm_fd = b.vm->fd;
 
 	b.shared = (gmem_flags_promised(b.vm) & GMEM_SHARED) == GMEM_SHARED;
 	b.residency = gmem_residency_known();
+	b.debugfs = kvm_debugfs_has_vm(b.vm->fd);
 	fact_bool("shared", b.shared);
 	fact_bool("residency", b.residency);
+	fact_bool("debugfs", b.debugfs);
 	fact_int("nr_memslots", nr_memslots);
 	b.vcpu = vcpu_create(b.vm);
 	b.gmem = vm_create_guest_memfd(b.vm, FILE_SIZE, b.shared ? GMEM_SHARED : 0);
@@ -78,13 +80,16 @@ static void gmem_bind(void)
 	bind_memory(&b);
 	bind_lifetime(&b);
 
+	step("leak.everything");
 	if (b.window)
 		munmap(b.window, FILE_SIZE);
 	close(b.gmem);
 	vm_free(b.vm);
+	observe_vm_gone(&b, "leak.everything", vm_fd);
 
 	bind_leaks(&b);
-	bind_private();
+	bind_private(b.debugfs);
+	bind_close_held();
 	munmap(b.hva, FILE_SIZE);
 	observe("close.fds", f_int("left", fds_open() - fds));
 }

@@ -136,15 +136,17 @@ static void without_gmem(struct bind *b)
 	__vm_delete_slot(b->vm, 2);
 }
 
-void bind_private(void)
+void bind_private(bool debugfs)
 {
 	bool promised = gmem_private_promised();
-	struct bind b = { .residency = gmem_residency_known() };
+	struct bind b = { .residency = gmem_residency_known(), .debugfs = debugfs };
+	int vm_fd;
 
 	fact_bool("private", promised);
 	if (!promised)
 		return;
 	b.vm = vm_create(KVM_X86_SW_PROTECTED_VM);
+	vm_fd = b.vm->fd;
 	b.vcpu = vcpu_create(b.vm);
 	b.gmem = vm_create_guest_memfd(b.vm, FILE_SIZE, 0);
 	b.hva = anon_pages(FILE_SIZE);
@@ -155,7 +157,9 @@ void bind_private(void)
 	refused(&b);
 	without_gmem(&b);
 
+	step("leak.everything_private");
 	close(b.gmem);
 	vm_free(b.vm);
+	observe_vm_gone(&b, "leak.everything_private", vm_fd);
 	munmap(b.hva, FILE_SIZE);
 }
