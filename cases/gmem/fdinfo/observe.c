@@ -149,10 +149,12 @@ static void others(struct kvm_vm *vm, int fd, void *hva)
 	__vm_delete_slot(vm, 5);
 }
 
+/* @lines_of is the same file, but for a control. */
 struct reader {
-	int fd;
+	int fd, lines_of;
 	volatile bool stop;
-	u64 reads, malformed, torn;
+	volatile u64 reads;
+	u64 malformed, torn;
 	struct fdinfo first_torn;
 };
 
@@ -161,30 +163,42 @@ static void *read_on(void *arg)
 	struct reader *r = arg;
 
 	while (!r->stop) {
-		struct fdinfo info;
+		struct fdinfo info, other;
+		u64 lines;
 
 		fdinfo_read(&info, getpid(), r->fd);
-		r->reads++;
+		lines = info.binding_lines;
+		if (r->lines_of != r->fd) {
+			fdinfo_read(&other, getpid(), r->lines_of);
+			lines = other.binding_lines;
+		}
 		r->malformed += info.malformed != 0;
 		/* The number and the lines it counts are of one moment. */
-		if (info.bindings != info.binding_lines && !r->torn++)
+		if (info.bindings != lines && !r->torn++)
 			r->first_torn = info;
+		r->reads++;
 	}
 	return NULL;
 }
 
-/* Read over and over while bindings and memory come and go. */
-static void race(struct kvm_vm *vm, int fd, void *hva)
+/*
+ * Read over and over while bindings and memory come and go.  An update overlaps
+ * if a read that had begun before its end was over by then.
+ */
+static void race(struct kvm_vm *vm, int fd, int lines_of, const char *name, void *hva)
 {
-	struct reader r = { .fd = fd };
+	struct reader r = { .fd = fd, .lines_of = lines_of };
+	bool control = fd != lines_of;
+	int updates = 0, overlaps = 0, err;
 	pthread_t thread;
-	int updates = 0;
 
-	attempt("race.read_while_binding");
-	step("race.read_while_binding");
-	if (pthread_create(&thread, NULL, read_on, &r))
-		setup_failed("pthread_create", EAGAIN);
-	while (updates < 40 || (r.reads < 20 && updates < 4000)) {
+	step(name);
+	err = pthread_create(&thread, NULL, read_on, &r);
+	if (err)
+		setup_failed("pthread_create", err);
+	while (updates < 40 || (overlaps < 20 && updates < 4000)) {
+		u64 before = r.reads;
+
 		must_bind(vm, 1, GPA(1), fd, 0, 8, hva);
 		must_bind(vm, 2, GPA(2), fd, 8, 8, hva);
 		gmem_allocate(fd, 0, FILE_SIZE);
@@ -192,14 +206,17 @@ static void race(struct kvm_vm *vm, int fd, void *hva)
 		gmem_punch(fd, 0, FILE_SIZE);
 		__vm_delete_slot(vm, 2);
 		updates++;
+		overlaps += r.reads != before;
 	}
 	r.stop = true;
 	pthread_join(thread, NULL);
-	observe("race.read_while_binding", f_int("updates", updates),
-		f_int("reads", (long long)r.reads),
+	observe(name, f_int("updates", updates), f_int("reads", (long long)r.reads),
 		f_int("malformed", (long long)r.malformed),
 		f_int("torn", (long long)r.torn),
 		f_str("first_torn", r.torn ? r.first_torn.binding : NULL));
+	if (!control)
+		observe("race.read_overlap", f_int("updates", updates),
+			f_int("overlaps", overlaps));
 }
 
 static void gmem_fdinfo(void)
@@ -224,7 +241,10 @@ static void gmem_fdinfo(void)
 	if (shared)
 		touches(vm, fd, hva);
 	others(vm, plain, hva);
-	race(vm, plain, hva);
+	attempt("race.read_while_binding");
+	/* The lines of a file that has none are not those that the other counts. */
+	race(vm, plain, sparse, "race.torn_control", hva);
+	race(vm, plain, plain, "race.read_while_binding", hva);
 
 	/* The gmem outlives the VM's descriptor, and keeps its slots alive. */
 	must_bind(vm, 3, GPA(1), plain, 2, 4, hva);
