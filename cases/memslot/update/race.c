@@ -30,19 +30,24 @@ static void expect(struct update *u, u64 value, u64 later)
 	loop->allowed[1][1] = later;
 }
 
-/* Whatever is done to one slot, another one is there all the time. */
-static void neighbour(struct update *u)
+/*
+ * Whatever is done to one slot, another one is there all the time.  @value is
+ * what the guest is to see in it; another than there is, for a control.
+ */
+static void neighbour(struct update *u, const char *name, u64 value)
 {
+	struct race race = value == VALUE ? race_start() : race_start_control();
 	const u32 slot = SLOT + 1;
-	struct race race = race_start();
 	int refused = 0, exits = 0;
 	u64 bad = 0, first = 0;
 	struct probe_exit e = { 0 };
 
 	if (set_slot(u, SLOT, 0, GPA, 0, NR))
 		setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
-	step("race.neighbour");
+	step(name);
 	expect(u, VALUE, VALUE);
+	loop_of(u)->allowed[0][0] = value;
+	loop_of(u)->allowed[0][1] = value;
 	probe_read_loop_start(u->vcpu, GPA, PAGES(NR), PAGE_SIZE);
 	probe_loop_ticks(u->vcpu, 500, RACE_WAIT_MS);
 	while (race_goes_on(&race)) {
@@ -62,10 +67,10 @@ static void neighbour(struct update *u)
 	exits = e.exit.kind != EXIT_DONE;
 	bad = loop_of(u)->bad[0];
 	first = loop_of(u)->first_bad_value[0];
-	observe("race.neighbour", f_int("refused", refused), f_int("early_exits", exits),
+	observe(name, f_int("refused", refused), f_int("early_exits", exits),
 		f_int("wrong_reads", (long long)bad), f_first("first_wrong", bad, first),
 		f_exit(&e));
-	race_observe(&race, "race.neighbour");
+	race_observe(&race, name);
 	__vm_delete_slot(u->vm, SLOT);
 }
 
@@ -276,7 +281,8 @@ static void dropped_under_reader(struct update *u, const char *name, u64 page)
 void update_race(struct update *u)
 {
 	attempt("race.update_while_running");
-	neighbour(u);
+	neighbour(u, "race.neighbour_control", ~VALUE);
+	neighbour(u, "race.neighbour", VALUE);
 	gone_under_reader(u, "race.reader_control", leave_it);
 	gone_under_reader(u, "race.delete_under_reader", delete_it);
 	gone_under_reader(u, "race.move_under_reader", move_it);
