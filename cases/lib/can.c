@@ -215,8 +215,7 @@ static const struct capability {
 	{ "self.never", NO_VM, never },
 };
 
-static void __attribute__((noreturn)) answer(const struct capability *c,
-					      pid_t asker)
+static void __attribute__((noreturn)) answer(const struct capability *c, pid_t asker)
 {
 	struct kvm_vm *vm = NULL;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
