@@ -15,7 +15,6 @@
 
 #include "case.h"
 #include "facts.h"
-#include "hold.h"
 #include "settle.h"
 #include "supervise.h"
 
@@ -88,8 +87,7 @@ static bool number(const char *text, u64 *value)
 static int usage(void)
 {
 	fputs("usage: kvm-cases [--seed N] [--timeout MS] [--id ID] TOPIC/NAME[@VARIANT]\n"
-	      "       kvm-cases --list | --facts [--timeout MS] | --tsc-khz | --hold | --settle\n",
-	      stderr);
+	      "       kvm-cases --list | --facts [--timeout MS] | --tsc-khz | --settle\n", stderr);
 	return 2;
 }
 
@@ -99,7 +97,6 @@ int main(int argc, char **argv)
 		{ "list", no_argument, NULL, 'l' },
 		{ "facts", no_argument, NULL, 'f' },
 		{ "tsc-khz", no_argument, NULL, 'k' },
-		{ "hold", no_argument, NULL, 'o' },
 		{ "settle", no_argument, NULL, 'w' },
 		{ "seed", required_argument, NULL, 's' },
 		{ "timeout", required_argument, NULL, 't' },
@@ -121,8 +118,6 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			return tsc_khz_print();
-		case 'o':
-			return hold_print();
 		case 'w':
 			return settle_print();
 		case 's':

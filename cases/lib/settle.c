@@ -14,30 +14,49 @@
 #define KMEMLEAK	"/sys/kernel/debug/kmemleak"
 
 /*
- * MEMBARRIER_CMD_GLOBAL waits for an RCU grace period.  Twice, because what a
- * callback of the first one queues is only over after a second.
+ * An object is reported by the second scan that finds it unreferenced and
+ * unchanged, and not before it is five seconds old.
+ */
+#define LEAK_AGE_MS	5200
+
+/*
+ * MEMBARRIER_CMD_GLOBAL waits for an RCU grace period if more than one CPU is
+ * online, else for nothing, and is refused where nohz_full is in use.  Twice,
+ * because what is freed by a callback of the first one may have to wait for a
+ * second.  It does not wait for the callbacks themselves.
  */
 static bool wait_for_rcu(void)
 {
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		return false;
 	for (int i = 0; i < 2; i++)
 		if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0))
 			return false;
 	return true;
 }
 
-/* A scan's findings go to the kernel log, and are counted here as well. */
-static bool scan_for_leaks(long *leaks)
+static bool scan(void)
 {
 	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);
-	char line[512];
 	bool scanned;
-	FILE *file;
 
 	if (fd < 0)
 		return false;
 	scanned = write(fd, "scan", 4) == 4;
 	close(fd);
-	file = scanned ? fopen(KMEMLEAK, "re") : NULL;
+	return scanned;
+}
+
+/* What a scan finds goes to the kernel log, and is counted here as well. */
+static bool scan_for_leaks(long *leaks)
+{
+	char line[512];
+	FILE *file;
+
+	if (!scan())
+		return false;
+	poll(NULL, 0, LEAK_AGE_MS);
+	file = scan() ? fopen(KMEMLEAK, "re") : NULL;
 	if (!file)
 		return false;
 	*leaks = 0;
@@ -54,9 +73,8 @@ int settle_print(void)
 	struct json j;
 	long leaks = 0;
 
-	/* Without membarrier, time is all there is. */
-	if (!rcu)
-		poll(NULL, 0, 200);
+	/* Callbacks need a moment.  Without membarrier, time is all there is. */
+	poll(NULL, 0, rcu ? 50 : 200);
 	scanned = scan_for_leaks(&leaks);
 	json_init(&j, text, sizeof(text));
 	json_open(&j, NULL, '{');
