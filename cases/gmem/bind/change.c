@@ -17,6 +17,28 @@ static int again(struct bind *b, u32 flags, gpa_t gpa, u64 n, void *hva, int gme
 					    PAGES(first));
 }
 
+/*
+ * What has been accepted must not show in what comes after it: the slot is then
+ * made anew as it was.  errno is kept.
+ */
+static int undone(struct bind *b, int ret)
+{
+	int err = errno;
+
+	if (!ret) {
+		__vm_delete_slot(b->vm, SLOT);
+		bind_pages(b, SLOT, GPA, FIRST, NR);
+	}
+	errno = err;
+	return ret;
+}
+
+static int tried(struct bind *b, u32 flags, gpa_t gpa, u64 n, void *hva, int gmem,
+		 u64 first)
+{
+	return undone(b, again(b, flags, gpa, n, hva, gmem, first));
+}
+
 /* A slot with a gmem is what it was created as, until it is deleted. */
 static void immutable(struct bind *b)
 {
@@ -25,25 +47,26 @@ static void immutable(struct bind *b)
 	u8 *hva = b->hva;
 
 	observe_call("change.bound", bind_pages(b, SLOT, GPA, FIRST, NR));
-	observe_call("change.identical", again(b, flag, GPA, NR, hva, b->gmem, FIRST));
-	observe_call("change.gpa", again(b, flag, GPA + PAGES(64), NR, hva, b->gmem, FIRST));
-	observe_call("change.shorter", again(b, flag, GPA, NR - 1, hva, b->gmem, FIRST));
-	observe_call("change.longer", again(b, flag, GPA, NR + 1, hva, b->gmem, FIRST));
-	observe_call("change.hva", again(b, flag, GPA, NR, hva + PAGE_SIZE, b->gmem, FIRST));
-	observe_call("change.offset", again(b, flag, GPA, NR, hva, b->gmem, FIRST + 1));
-	observe_call("change.file", again(b, flag, GPA, NR, hva, other, FIRST));
-	observe_call("change.bad_file", again(b, flag, GPA, NR, hva, -1, FIRST));
-	observe_call("change.flag_dropped", again(b, 0, GPA, NR, hva, -1, 0));
-	observe_call("change.dropped_and_moved", again(b, 0, GPA + PAGES(64), NR, hva, -1, 0));
+	observe_call("change.identical", tried(b, flag, GPA, NR, hva, b->gmem, FIRST));
+	observe_call("change.gpa", tried(b, flag, GPA + PAGES(64), NR, hva, b->gmem, FIRST));
+	observe_call("change.shorter", tried(b, flag, GPA, NR - 1, hva, b->gmem, FIRST));
+	observe_call("change.longer", tried(b, flag, GPA, NR + 1, hva, b->gmem, FIRST));
+	observe_call("change.hva", tried(b, flag, GPA, NR, hva + PAGE_SIZE, b->gmem, FIRST));
+	observe_call("change.offset", tried(b, flag, GPA, NR, hva, b->gmem, FIRST + 1));
+	observe_call("change.file", tried(b, flag, GPA, NR, hva, other, FIRST));
+	observe_call("change.bad_file", tried(b, flag, GPA, NR, hva, -1, FIRST));
+	observe_call("change.flag_dropped", tried(b, 0, GPA, NR, hva, -1, 0));
+	observe_call("change.dropped_and_moved", tried(b, 0, GPA + PAGES(64), NR, hva, -1, 0));
 	observe_call("change.to_log_dirty",
-		     again(b, KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, -1, 0));
-	observe_call("change.to_readonly", again(b, KVM_MEM_READONLY, GPA, NR, hva, -1, 0));
+		     tried(b, KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, -1, 0));
+	observe_call("change.to_readonly", tried(b, KVM_MEM_READONLY, GPA, NR, hva, -1, 0));
 	observe_call("change.add_log_dirty",
-		     again(b, flag | KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, b->gmem, FIRST));
+		     tried(b, flag | KVM_MEM_LOG_DIRTY_PAGES, GPA, NR, hva, b->gmem, FIRST));
 	observe_call("change.old_ioctl_same_place",
-		     __vm_set_user_memory_region(b->vm, SLOT, 0, GPA, PAGES(NR), hva));
+		     undone(b, __vm_set_user_memory_region(b->vm, SLOT, 0, GPA, PAGES(NR), hva)));
 	observe_call("change.old_ioctl_moved",
-		     __vm_set_user_memory_region(b->vm, SLOT, 0, GPA + PAGES(64), PAGES(NR), hva));
+		     undone(b, __vm_set_user_memory_region(b->vm, SLOT, 0, GPA + PAGES(64),
+							   PAGES(NR), hva)));
 	observe_guest(b, "change.guest_after_refusals", GPA, FIRST, NR);
 	close(other);
 }
@@ -61,16 +84,32 @@ static void deletion(struct bind *b)
 	observe_call("delete.free_again", try_bind_pages(b, SLOT, GPA, FIRST, NR));
 }
 
-static void ordinary(struct bind *b)
+static void ordinary_made(struct bind *b)
 {
 	vm_set_user_memory_region2(b->vm, SLOT, 0, GPA, PAGES(NR), b->hva, -1, 0);
+}
+
+static int given_gmem(struct bind *b, gpa_t gpa)
+{
+	int ret = again(b, KVM_MEM_GUEST_MEMFD, gpa, NR, b->hva, b->gmem, FIRST);
+	int err = errno;
+
+	if (!ret) {
+		__vm_delete_slot(b->vm, SLOT);
+		ordinary_made(b);
+	}
+	errno = err;
+	return ret;
+}
+
+static void ordinary(struct bind *b)
+{
+	ordinary_made(b);
 	observe_call("ordinary.identical", again(b, 0, GPA, NR, b->hva, -1, 0));
 	observe_call("ordinary.identical_fields_ignored",
 		     again(b, 0, GPA, NR, b->hva, b->gmem, 7));
-	observe_call("ordinary.add_gmem",
-		     again(b, KVM_MEM_GUEST_MEMFD, GPA, NR, b->hva, b->gmem, FIRST));
-	observe_call("ordinary.add_gmem_and_move",
-		     again(b, KVM_MEM_GUEST_MEMFD, GPA + PAGES(64), NR, b->hva, b->gmem, FIRST));
+	observe_call("ordinary.add_gmem", given_gmem(b, GPA));
+	observe_call("ordinary.add_gmem_and_move", given_gmem(b, GPA + PAGES(64)));
 	__vm_delete_slot(b->vm, SLOT);
 	/* Neither attempt may have bound the file. */
 	observe_call("ordinary.file_still_free", try_bind_pages(b, SLOT, GPA, 0, FILE_PAGES));
