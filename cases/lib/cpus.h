@@ -11,6 +11,8 @@ int cpus_allowed(void);
 int cpu_nth(int n);
 
 void cpu_pin(int cpu);
+/* To all of them again. */
+void cpu_unpin(void);
 
 /*
  * A CPU that is not the caller's, the caller then being pinned to its own: two
