@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <dirent.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +38,16 @@ long meminfo_kib(const char *name)
 			kib = strtol(line + len + 1, NULL, 10);
 	fclose(file);
 	return kib;
+}
+
+void vmstat_refresh(void)
+{
+	int fd = open("/proc/sys/vm/stat_refresh", O_WRONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : write(fd, "1", 1);
+
+	(void)n;
+	if (fd >= 0)
+		close(fd);
 }
 
 int fds_open(void)

@@ -10,6 +10,8 @@ void *anon_pages(u64 bytes);
 
 /* A line of /proc/meminfo in KiB, such as "Unevictable"; -1 if absent. */
 long meminfo_kib(const char *name);
+/* Adds what every CPU has counted for itself to those, as far as permitted. */
+void vmstat_refresh(void);
 
 /* Open files of this process. */
 int fds_open(void);

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "case.h"
+#include "cpus.h"
 #include "create.h"
 #include "hostmem.h"
+#include "supervise.h"
 
 #define NR	8
 #define SIZE	PAGES(NR)
@@ -128,10 +130,18 @@ static void contents(struct kvm_vm *vm)
 }
 
 /*
- * The system's own count is coarse: pages wait in per-CPU batches before they
- * are counted.  So every second page is asked for by a call of its own, which
- * makes a page too many or too few in each call a factor of two, or nothing.
+ * The system's own count is coarse: pages wait in a batch of their CPU before
+ * they are counted, and the counts of each CPU before they are added up.  The
+ * latter can be asked for.  Against the former there is but one CPU, and every
+ * second page is asked for by a call of its own, which makes a page too many or
+ * too few in each call a factor of two, or nothing.
  */
+static long unevictable_kib(void)
+{
+	vmstat_refresh();
+	return meminfo_kib("Unevictable");
+}
+
 static void every_second_page(int (*call)(int fd, u64 offset, u64 len), int fd,
 			      u64 first, u64 size)
 {
@@ -144,21 +154,24 @@ static void accounting(struct kvm_vm *vm)
 {
 	const u64 size = MIB(8);
 	int fd = vm_create_guest_memfd(vm, size, 0);
-	long before = meminfo_kib("Unevictable"), half, full, half_left, left;
+	long before, half, full, half_left, left;
 
+	cpu_pin(cpu_nth(0));
+	before = unevictable_kib();
 	every_second_page(gmem_allocate, fd, 0, size);
-	half = meminfo_kib("Unevictable") - before;
+	half = unevictable_kib() - before;
 	if (gmem_allocate(fd, 0, size))
 		setup_failed("fallocate", errno);
-	full = meminfo_kib("Unevictable") - before;
+	full = unevictable_kib() - before;
 	every_second_page(gmem_punch, fd, 1, size);
-	half_left = meminfo_kib("Unevictable") - before;
+	half_left = unevictable_kib() - before;
 	if (gmem_punch(fd, 0, size))
 		setup_failed("punching a hole", errno);
-	left = meminfo_kib("Unevictable") - before;
+	left = unevictable_kib() - before;
 	observe("memory.allocated", f_int("asked_half_kib", 4096), f_int("half_kib", half),
 		f_int("asked_full_kib", 8192), f_int("full_kib", full));
 	observe("memory.punched", f_int("half_kib", half_left), f_int("left_kib", left));
+	cpu_unpin();
 	close(fd);
 }
 
@@ -170,27 +183,37 @@ static void on_alarm(int sig)
 	alarms++;
 }
 
+/* What the case may take, and for how long it tries. */
+#define MOST_MEMORY	MIB(64)
+#define MOST_MS		1000
+
 /*
- * A signal ends an allocation.  How far it gets before the timer fires depends
- * on the machine, so the range grows until one call is cut short.
+ * A signal ends an allocation.  How long one takes depends on the machine, so
+ * signals come all the time, and the range grows until one call is cut short.
  */
 static void interrupted(struct kvm_vm *vm)
 {
 	const struct itimerval off = { 0 };
+	const struct itimerval often = {
+		.it_value.tv_usec = 200, .it_interval.tv_usec = 200,
+	};
 	struct sigaction action = { .sa_handler = on_alarm };
 	int ret = 0, err = 0, tries = 0;
-	u64 size = MIB(16);
+	u64 deadline = now_ns() + MOST_MS * 1000000ull;
+	u64 size = MIB(8);
 
 	sigaction(SIGALRM, &action, NULL);
-	for (; tries < 3 && !ret; tries++, size *= 2) {
-		const struct itimerval soon = { .it_value.tv_usec = 500 };
+	while (!ret && now_ns() < deadline) {
 		int fd = vm_create_guest_memfd(vm, size, 0);
 
-		setitimer(ITIMER_REAL, &soon, NULL);
+		setitimer(ITIMER_REAL, &often, NULL);
 		ret = gmem_allocate(fd, 0, size);
 		err = ret ? errno : 0;
 		setitimer(ITIMER_REAL, &off, NULL);
 		close(fd);
+		tries++;
+		if (size < MOST_MEMORY)
+			size *= 2;
 	}
 	observe("falloc.interrupted", f_int("ret", ret), f_errno("errno", err),
 		f_int("tries", tries), f_int("signals", alarms));
