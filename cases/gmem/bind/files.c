@@ -23,13 +23,20 @@ static int try_file(struct bind *b, int fd)
 	return ret;
 }
 
-/* Observes @fd and closes it; -1 means that the host does not have such. */
+/* Observes @fd and closes it. */
 static void observe_file(struct bind *b, const char *name, int fd)
 {
 	if (fd < 0)
 		return;
 	observe_call(name, try_file(b, fd));
 	close(fd);
+}
+
+/* One that a host may lack: a fact says so. */
+static void observe_optional(struct bind *b, const char *fact, const char *name, int fd)
+{
+	fact_bool(fact, fd >= 0);
+	observe_file(b, name, fd);
 }
 
 static int sized(int fd)
@@ -57,15 +64,15 @@ static void wrong_files(struct bind *b)
 	observe_call("file.kvm", try_file(b, kvm_open()));
 	observe_call("file.vm", try_file(b, b->vm->fd));
 	observe_call("file.vcpu", try_file(b, b->vcpu->fd));
-	observe_file(b, "file.memfd", sized(memfd_create("kvm-hil", MFD_CLOEXEC)));
-	observe_file(b, "file.zero", open("/dev/zero", O_RDWR | O_CLOEXEC));
+	observe_optional(b, "memfd", "file.memfd",
+			 sized(memfd_create("kvm-hil", MFD_CLOEXEC)));
+	observe_optional(b, "dev_zero", "file.zero", open("/dev/zero", O_RDWR | O_CLOEXEC));
 	observe_file(b, "file.directory", open("/", O_RDONLY | O_CLOEXEC));
 	if (pipe(pipe_fds))
 		setup_failed("pipe", errno);
 	observe_file(b, "file.pipe", pipe_fds[0]);
 	close(pipe_fds[1]);
-	fact_bool("secretmem", secret >= 0);
-	observe_file(b, "file.secretmem", secret);
+	observe_optional(b, "secretmem", "file.secretmem", secret);
 	close(theirs);
 	vm_free(other);
 }

@@ -130,7 +130,8 @@ static void forked(struct bind *b)
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		setup_failed("fork", errno);
-	observe("fork.child", f_bool("saw_parents_store", WIFEXITED(status) && !WEXITSTATUS(status)),
+	observe("fork.child",
+		f_bool("saw_parents_store", WIFEXITED(status) && !WEXITSTATUS(status)),
 		f_hex("childs_store", b->window[1]));
 	host_fill(b->window, PAGE_SIZE, FILE_TAG);
 	observe_guest(b, "fork.guest_afterwards", BIND_GPA(0), 0, FILE_PAGES);

@@ -94,13 +94,18 @@ static void edges(struct kvm_vm *vm)
 	p = gmem_map(fd, SIZE - PAGE_SIZE, PAGE_SIZE);
 	t = touch_read(p + PAGE_SIZE - 1);
 	observe("edge.offset_last_page", f_touch(&t));
+	/* A kernel may refuse to grow it, as it does with what drivers map. */
 	grown = mremap(p, PAGE_SIZE, PAGES(2), MREMAP_MAYMOVE);
+	observe("edge.grown", f_created(grown == MAP_FAILED ? -1 : 0));
+	fact_bool("grown", grown != MAP_FAILED);
 	if (grown != MAP_FAILED) {
 		t = touch_read(grown + PAGE_SIZE - 1);
 		observe("edge.grown_inside", f_touch(&t));
 		t = touch_read(grown + PAGE_SIZE);
 		observe("edge.grown_past_end", f_touch(&t));
 		munmap(grown, PAGES(2));
+	} else {
+		munmap(p, PAGE_SIZE);
 	}
 	at_end = gmem_map(fd, SIZE, PAGE_SIZE);
 	t = touch_read(at_end);
@@ -209,14 +214,34 @@ static void policies(u8 *mapping, u64 pages, char *map)
 	*map = '\0';
 }
 
+#define NODES		1024
+#define BITS_PER_WORD	(8 * sizeof(unsigned long))
+
+/* Of the nodes that we may have memory of, the first alone. */
+static void first_node(unsigned long *nodes, size_t words)
+{
+	unsigned long allowed[NODES / BITS_PER_WORD] = { 1 };
+
+	/* Where this is not known, there is but the one node. */
+	syscall(SYS_get_mempolicy, NULL, allowed, NODES, NULL, MPOL_F_MEMS_ALLOWED);
+	for (size_t i = 0; i < words; i++) {
+		if (!allowed[i])
+			continue;
+		nodes[i] = allowed[i] & -allowed[i];
+		break;
+	}
+}
+
 static void numa_policy(struct kvm_vm *vm)
 {
 	int fd = vm_create_guest_memfd(vm, SIZE, GMEM_SHARED), ret;
+	unsigned long nodes[NODES / BITS_PER_WORD] = { 0 };
 	u8 *whole = gmem_map(fd, 0, SIZE), *tail;
-	unsigned long node_zero = 1;
 	char map[NR + 1];
 
-	ret = (int)syscall(SYS_mbind, whole + PAGES(1), PAGES(2), MPOL_BIND, &node_zero, 64UL, 0);
+	first_node(nodes, ARRAY_SIZE(nodes));
+	ret = (int)syscall(SYS_mbind, whole + PAGES(1), PAGES(2), MPOL_BIND, nodes,
+			   (unsigned long)NODES, 0);
 	fact_bool("numa", !ret || errno != ENOSYS);
 	if (!ret || errno != ENOSYS) {
 		observe("policy.bind", f_ret(ret));
@@ -253,15 +278,20 @@ static void proc_files(struct kvm_vm *vm)
 {
 	int fd = vm_create_guest_memfd(vm, SIZE, GMEM_SHARED);
 	u8 *p = gmem_map(fd, 0, SIZE);
+	bool smaps = !access("/proc/self/smaps", F_OK);
 	char fdinfo[64];
 
 	host_fill(p, PAGES(2), TAG);
 	snprintf(fdinfo, sizeof(fdinfo), "/proc/self/fdinfo/%d", fd);
 	step("proc.files");
 	observe("proc.files", f_bool("maps", reads_through("/proc/self/maps")),
-		f_bool("smaps", reads_through("/proc/self/smaps")),
 		f_bool("fdinfo", reads_through(fdinfo)),
 		f_bool("numa_maps", reads_through("/proc/self/numa_maps")));
+	fact_bool("smaps", smaps);
+	step("proc.smaps");
+	if (smaps)
+		observe("proc.smaps", f_bool("smaps", reads_through("/proc/self/smaps")));
+	step_end();
 	munmap(p, SIZE);
 	close(fd);
 }
