@@ -39,6 +39,8 @@ export interface Folded {
 /** Lines over this length break the protocol (kvm-cases writes at most 4000 bytes). */
 const LINE_CHARS_MAX = 4096;
 const PROBLEMS_MAX = 20;
+/** What is nested deeper can be parsed, and then overflows the stack of whatever writes it down again. */
+const DEPTH_MAX = 64;
 
 export function foldObservations(text: string): Folded {
   const folded: Folded = {
@@ -65,6 +67,8 @@ function foldLine(folded: Folded, line: string): void {
   const value = parse(line);
   if (value === undefined) return problem(folded, `not a JSON object: ${excerpt(line)}`);
   if (line.length > LINE_CHARS_MAX) problem(folded, `a line of ${line.length} characters: ${excerpt(line)}`);
+  if (!isShallow(value, DEPTH_MAX))
+    return problem(folded, `nested deeper than ${DEPTH_MAX} levels: ${excerpt(line)}`);
   if (folded.end !== undefined) return problem(folded, `a line after the end: ${excerpt(line)}`);
   if (typeof value['observe'] === 'string') return foldObservation(folded, value['observe'], value);
   if (typeof value['attempt'] === 'string') folded.attempts.push(value['attempt']);
@@ -97,6 +101,11 @@ function parse(line: string): Fields | undefined {
 // Plain assignment would let a name like __proto__ vanish.
 function setOwn(target: Fields, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
 
 function isFields(value: unknown): value is Fields {

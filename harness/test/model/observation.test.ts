@@ -133,6 +133,18 @@ t.test('a line that is too long is a problem, and its content still evidence', a
   t.same(Object.keys(over.obs), ['a']);
 });
 
+t.test('a value is nested only so far', async (t) => {
+  const line = (levels: number) => `{"observe":"a","x":${'['.repeat(levels)}${']'.repeat(levels)}}\n`;
+  t.same(foldObservations(line(63)).problems, []);
+  const over = foldObservations(line(64));
+  t.match(over.problems, [/^nested deeper than 64 levels: /]);
+  t.same(over.obs, {});
+  t.doesNotThrow(
+    () => JSON.stringify(foldObservations(line(1_000_000)), null, 2),
+    'what is kept can be written down',
+  );
+});
+
 t.test('a flood of nonsense is counted only so far', async (t) => {
   const folded = foldObservations('nonsense\n'.repeat(100_000));
   t.equal(folded.problems.length, 20);
