@@ -24,6 +24,7 @@ import type { ResultDocument } from '../model/result.ts';
 import { readCases } from '../run/cases.ts';
 import { openHosts, tscFrequency } from '../run/hosts.ts';
 import { bareBoot, bareMake } from './bare.ts';
+import { measureKtap } from './ktap-rate.ts';
 import { median } from './median.ts';
 import { measureOverhead } from './overhead.ts';
 
@@ -60,6 +61,8 @@ async function commitOf(base: Base, folder: string): Promise<string> {
   return applySeries(base, await readSeries(folder), sink, quiet);
 }
 
+// First: the parent of the measured processes has nothing on its heap yet.
+const ktap = measureKtap();
 const base = await ensureBase(parseBase('debian:7.3'), sink, quiet);
 const program = await ensureProgram(quiet);
 const tscKhz = await tscFrequency(program.file);
@@ -79,6 +82,10 @@ const document = {
   tool: version(),
   machine: { cpus: cpus().length, model: cpus()[0]?.model ?? '?' },
   ...bench,
+  ktap: {
+    ratio_to_splitting_lines: round3(ktap.ratioToSplitting),
+    lines_per_second: ktap.linesPerSecond,
+  },
 };
 checkDocument('bench', document, 'results/bench.json');
 await writeWhole(inPackage('results', 'bench.json'), `${JSON.stringify(document, null, 2)}\n`);
