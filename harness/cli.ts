@@ -3,7 +3,7 @@
 // argv -> command. The only place that prints errors and sets the exit code.
 import { Command, CommanderError } from 'commander';
 import { version } from './effects/version.ts';
-import { EXIT, HilError } from './errors.ts';
+import { EXIT, HilError, systemError } from './errors.ts';
 
 /** What a shell says of a program that SIGPIPE ended. */
 const OUTPUT_LOST = 141;
@@ -30,7 +30,10 @@ Examples:
 Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something could not be judged, 130 interrupted.`,
     );
 
-  const base = ['--base <base>', 'kernel source: debian:<version>, e.g. debian:7.3'] as const;
+  const base = [
+    '--base <base>',
+    'kernel source: debian:<version>, <git tree>@<revision>, or a tar ball',
+  ] as const;
   const series = ['--series <series>', 'an mbox, a folder of patches, or infra/series/<slug>'] as const;
   const kconfig = [
     '--kconfig <name>',
@@ -70,6 +73,8 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
       `
 Examples:
   kvm-hil run --base debian:7.3 --series infra/series/gmem-fdinfo
+  kvm-hil run --base ../linux@kvm/next --series my-series.mbox
+  kvm-hil run --base linux-7.3.tar.xz
   kvm-hil run --base debian:7.3 --series patches/ --case 'memslot/*' --format markdown
   kvm-hil run --base debian:7.3 --kconfig debug --repeat 3`,
     )
@@ -153,7 +158,8 @@ Examples:
   return program;
 }
 
-function report(error: unknown): number {
+function report(thrown: unknown): number {
+  const error = systemError(thrown) ?? thrown;
   if (error instanceof CommanderError) {
     // Help and version were asked for; anything else was printed by commander with a hint.
     return error.exitCode === 0 ? EXIT.ok : EXIT.usage;

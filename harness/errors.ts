@@ -56,6 +56,32 @@ export class InterruptedError extends HilError {
   }
 }
 
+const OTHER_FOLDER = 'choose another folder: XDG_CACHE_HOME for the cache, --output for a run';
+const MORE_SPACE =
+  'free some space (kvm-hil cache trim --size 10), or choose another cache folder (XDG_CACHE_HOME)';
+/** Refusals of the system that are no bug of ours, by errno, and what to do about each. */
+const SYSTEM_HINTS: Readonly<Record<string, string>> = {
+  ENOSPC: MORE_SPACE,
+  EDQUOT: MORE_SPACE,
+  EACCES: OTHER_FOLDER,
+  EPERM: OTHER_FOLDER,
+  EROFS: OTHER_FOLDER,
+  ENOTDIR: OTHER_FOLDER,
+  EMFILE: 'raise the number of open files (ulimit -n)',
+  ENFILE: 'end what else runs here: the system has no open files left',
+  ENOMEM: 'end what else runs here, or add swap',
+  EIO: 'the disk or the file system is failing: see dmesg',
+};
+
+/** What a refusal of the file system means to the user; undefined for anything else. */
+export function systemError(error: unknown): InfraError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', syscall } = error as { code?: string; syscall?: string };
+  const hint = Object.hasOwn(SYSTEM_HINTS, code) ? SYSTEM_HINTS[code] : undefined;
+  if (syscall === undefined || hint === undefined) return undefined;
+  return new InfraError({ code: 'system', message: error.message, hint, cause: error });
+}
+
 /** The message of anything that was thrown, for places that must not throw themselves. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -3,6 +3,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
+import { constants } from 'node:os';
 import { execa } from 'execa';
 import { InfraError, InterruptedError } from '../errors.ts';
 
@@ -31,6 +32,8 @@ export interface ExecOptions {
   nice?: boolean;
   /** The environment is `env` alone, not an extension of the runner's. */
   cleanEnv?: boolean;
+  /** What starts the program, with its options: see sandbox.ts. */
+  wrapper?: readonly string[];
 }
 
 /** One shape for success and failure; reasons are separate booleans, never parsed from a message. */
@@ -58,7 +61,8 @@ export async function exec(
   if (o.signal?.aborted) throw new InterruptedError();
   const log = o.logFile === undefined ? undefined : boundedLog(o.logFile);
   const started = performance.now();
-  const [program, ...argv] = tethered(o.nice ? ['nice', '-n', '10', file, ...args] : [file, ...args]);
+  const wrapped = [...(o.wrapper ?? []), file, ...args];
+  const [program, ...argv] = tethered(o.nice ? ['nice', '-n', '10', ...wrapped] : wrapped);
   const subprocess = execa(program ?? file, argv, {
     reject: false,
     buffer: false,
@@ -88,20 +92,13 @@ export async function exec(
   if (o.cwd !== undefined && result.exitCode === undefined && !existsSync(o.cwd)) {
     throw new InfraError({ code: 'no-folder', message: `${file} cannot run in ${o.cwd}: it does not exist` });
   }
-  const missing =
-    (result.code === 'ENOENT' && result.exitCode === undefined) ||
-    (result.exitCode === 127 && saysMissing(stderr.text, file));
-  if (missing) {
-    throw new InfraError({
-      code: 'missing-tool',
-      message: `${file} is not installed`,
-      hint: o.missingHint ?? `install the package that has ${file}`,
-    });
-  }
+  if (result.code === 'ENOENT' && result.exitCode === undefined) throw missingTool('setpriv', UTIL_LINUX);
+  if (saysMissing(result.exitCode, stderr.text, file)) throw missingTool(file, o.missingHint);
+  const signal = result.signal ?? (o.wrapper === undefined ? undefined : signalOf(result.exitCode));
   return {
     command: [file, ...args].join(' '),
-    exitCode: result.exitCode ?? null,
-    signal: result.signal ?? null,
+    exitCode: signal === undefined ? (result.exitCode ?? null) : null,
+    signal: signal ?? null,
     timedOut: result.timedOut,
     failed: result.failed,
     durationMs: performance.now() - started,
@@ -121,10 +118,48 @@ export async function run(
 ): Promise<CommandResult> {
   const result = await exec(file, args, o);
   if (!result.failed) return result;
-  throw new InfraError({
-    code: 'command-failed',
-    message: `${howItEnded(result)}: ${result.command.slice(0, 300)}`,
-    detail: lastLines(result.stderr.trim() === '' ? result.stdout : result.stderr, 12),
+  throw (
+    ranOut(result) ??
+    new InfraError({
+      code: 'command-failed',
+      message: `${howItEnded(result)}: ${result.command.slice(0, 300)}`,
+      detail: lastLines(result.stderr.trim() === '' ? result.stdout : result.stderr, 12),
+    })
+  );
+}
+
+/**
+ * The error when a program failed because this machine ran out of disk or memory, which is nobody's fault but ours.
+ * Told by what it printed: neither has an exit status of its own.
+ */
+export function ranOut(result: CommandResult): InfraError | undefined {
+  const name = result.command.split(' ', 1)[0] ?? '';
+  const lines = `${result.stderr}\n${result.stdout}`.split('\n');
+  const full = lines.find((line) => NO_SPACE.test(line));
+  if (full !== undefined) {
+    return new InfraError({
+      code: 'no-space',
+      message: `the disk is full: ${name} could not go on`,
+      detail: full.trim().slice(0, 300),
+      hint: 'free some space (kvm-hil cache trim --size 10), or choose another cache folder (XDG_CACHE_HOME)',
+    });
+  }
+  const killed = lines.find((line) => NO_MEMORY.test(line));
+  if (killed === undefined) return undefined;
+  return new InfraError({
+    code: 'no-memory',
+    message: `this machine ran out of memory: ${name} could not go on`,
+    detail: killed.trim().slice(0, 300),
+    hint: 'end what else runs here, or add swap',
+  });
+}
+
+/** @param hint what to do about it */
+export function missingTool(file: string, hint?: string): InfraError {
+  return new InfraError({
+    code: 'missing-tool',
+    message: `${file} is not installed`,
+    hint: hint ?? `install the package that has ${file}`,
   });
 }
 
@@ -161,15 +196,28 @@ export function spawnTethered(argv: readonly string[], stdio: StdioOptions): Chi
 
 // --- internal ---
 
-// The shell of tethered() or nice(1) says it, and exits as the shell of the program itself might.
-function saysMissing(stderr: string, file: string): boolean {
+/** The package of setpriv and flock, without which nothing is started. */
+export const UTIL_LINUX = 'apt-get install util-linux';
+const NO_SPACE = /No space left on device|Disk quota exceeded|don't have enough free space/;
+const NO_MEMORY = /Killed signal terminated program|out of memory allocating|Cannot allocate memory/;
+
+// The shell of tethered(), nice(1) or the wrapper says it, and exits as the program itself might.
+function saysMissing(exitCode: number | undefined, stderr: string, file: string): boolean {
+  if (exitCode !== 127 && exitCode !== 1) return false;
   return stderr
     .split('\n', 5)
     .some(
       (line) =>
         (/^sh: .*exec: /.test(line) && line.endsWith(`exec: ${file}: not found`)) ||
-        /^nice: .*No such file/.test(line),
+        (exitCode === 127 && /^nice: .*No such file/.test(line)) ||
+        line === `bwrap: execvp ${file}: No such file or directory`,
     );
+}
+
+// A wrapper reports the signal that ended its program as a shell does.
+function signalOf(exitCode: number | undefined): string | undefined {
+  const number = (exitCode ?? 0) - 128;
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
 }
 
 function killGroup(pid: number | undefined): void {

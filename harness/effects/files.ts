@@ -2,7 +2,7 @@
 // Files as whole values: written completely or not at all, and hashed.
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, realpath, rename, rm, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, messageOf } from '../errors.ts';
 
@@ -47,6 +47,43 @@ export async function exists(file: string): Promise<boolean> {
     () => true,
     () => false,
   );
+}
+
+/** Bytes of a small file at most: a configuration, a record. */
+const SMALL_BYTES_MAX = 16 * 1024 * 1024;
+
+/**
+ * A file that somebody else had the writing of: a plain file, really inside `folder`, and not endless. A link out of the
+ * folder would be read with our rights, a pipe would never end.
+ * @returns its path
+ * @throws InfraError `not-plain`
+ */
+export async function plainFile(folder: string, ...parts: string[]): Promise<string> {
+  const file = path.join(folder, ...parts);
+  const [home, place] = await Promise.all([realpath(folder), realpath(file)]);
+  if (place.startsWith(`${home}${path.sep}`) && (await stat(place)).isFile()) return place;
+  throw new InfraError({
+    code: 'not-plain',
+    message: `${file} is not a plain file`,
+    hint: 'something that ran in the build replaced it; is the series to be trusted?',
+  });
+}
+
+/** The text of a plainFile(). @throws InfraError `not-plain` also when it is far too large */
+export async function readPlain(folder: string, ...parts: string[]): Promise<string> {
+  const file = await plainFile(folder, ...parts);
+  if ((await stat(file)).size <= SMALL_BYTES_MAX) return readFile(file, 'utf8');
+  throw new InfraError({
+    code: 'not-plain',
+    message: `${file} is over ${SMALL_BYTES_MAX / 1024 / 1024} MiB`,
+  });
+}
+
+/** Bytes that can still be written below the nearest folder that exists. */
+export async function freeBytes(folder: string): Promise<number> {
+  if (!(await exists(folder))) return freeBytes(path.dirname(folder));
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 /** SHA-256 over the parts, each preceded by its length so that different lists never collide; hex. */

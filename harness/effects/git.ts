@@ -16,6 +16,12 @@ const ENV: Record<string, string> = {
   GIT_CONFIG_SYSTEM: '/dev/null',
   GIT_TERMINAL_PROMPT: '0',
   GIT_EDITOR: 'true',
+  // Whatever a repository came to hold, git starts none of its programs.
+  GIT_CONFIG_COUNT: '2',
+  GIT_CONFIG_KEY_0: 'core.hooksPath',
+  GIT_CONFIG_VALUE_0: '/dev/null',
+  GIT_CONFIG_KEY_1: 'core.fsmonitor',
+  GIT_CONFIG_VALUE_1: 'false',
   GIT_AUTHOR_NAME: IDENTITY.NAME,
   GIT_AUTHOR_EMAIL: IDENTITY.EMAIL,
   GIT_AUTHOR_DATE: IDENTITY.DATE,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exclusive use of a folder in the cache, between processes. flock(1) holds the lock; the kernel gives it back
 // when the holder ends, however it ends.
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, InterruptedError, messageOf } from '../errors.ts';
-import { spawnTethered } from './exec.ts';
+import { missingTool, spawnTethered, UTIL_LINUX } from './exec.ts';
 
 export interface Lock {
   release(): Promise<void>;
@@ -24,20 +24,14 @@ export interface LockOptions {
  */
 export async function takeLock(file: string, o: LockOptions = {}): Promise<Lock> {
   if (o.signal?.aborted) throw new InterruptedError();
-  await mkdir(path.dirname(file), { recursive: true }).catch((cause: unknown) => {
-    throw new InfraError({
-      code: 'lock-failed',
-      message: `cannot make ${path.dirname(file)}: ${messageOf(cause)}`,
-      hint: 'choose another folder for the cache (XDG_CACHE_HOME)',
-      cause,
-    });
-  });
+  await makeLockFile(file);
   // `cat` holds the lock until its standard input ends, which also happens when the runner is killed.
   const argv = ['flock', '--no-fork', '--exclusive', file, 'sh', '-c', 'echo; exec cat >/dev/null'];
   const holder = spawnTethered(argv, ['pipe', 'pipe', 'ignore']);
-  const ended = new Promise<void>((resolve) => {
-    holder.on('exit', () => resolve());
-    holder.on('error', () => resolve());
+  const ended = new Promise<number | null>((resolve) => {
+    holder.on('exit', resolve);
+    // Not even setpriv(1) could be started.
+    holder.on('error', () => resolve(127));
   });
   let waiting: NodeJS.Timeout | undefined;
   let deadline: NodeJS.Timeout | undefined;
@@ -61,9 +55,10 @@ export async function takeLock(file: string, o: LockOptions = {}): Promise<Lock>
       if (o.signal?.aborted) onAbort();
       o.signal?.addEventListener('abort', onAbort, { once: true });
       holder.stdout?.once('data', () => resolve());
-      void ended.then(() =>
-        reject(new InfraError({ code: 'lock-failed', message: `flock(1) could not lock ${file}` })),
-      );
+      void ended.then((exitCode) => {
+        if (exitCode === 127) reject(missingTool('flock', UTIL_LINUX));
+        else reject(new InfraError({ code: 'lock-failed', message: `flock(1) could not lock ${file}` }));
+      });
     });
   } catch (error) {
     holder.kill('SIGKILL');
@@ -88,5 +83,22 @@ export async function withLock<T>(file: string, o: LockOptions, body: () => Prom
     return await body();
   } finally {
     await lock.release();
+  }
+}
+
+// --- internal ---
+
+// flock(1) would make the file, and say less about why it cannot.
+async function makeLockFile(file: string): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await (await open(file, 'a')).close();
+  } catch (cause) {
+    throw new InfraError({
+      code: 'lock-failed',
+      message: `cannot make ${file}: ${messageOf(cause)}`,
+      hint: 'choose another folder for the cache (XDG_CACHE_HOME)',
+      cause,
+    });
   }
 }

@@ -22,6 +22,7 @@ const NEEDS: readonly Need[] = [
   { name: 'perl', has: ['perl'], why: 'builds kernels' },
   { name: 'libelf-dev', has: ['/usr/include/libelf.h'], why: 'builds objtool' },
   { name: 'xz-utils', has: ['xz'], why: 'unpacks kernel source' },
+  { name: 'bubblewrap', has: ['bwrap'], why: 'keeps what patches make the build do away from this machine' },
   { name: 'ccache', has: ['ccache'], why: 'keeps builds short' },
   { name: 'util-linux', has: ['setpriv', 'flock'], why: 'ties processes and locks to the runner' },
   {
