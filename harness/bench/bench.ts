@@ -13,10 +13,11 @@ import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
 import { withTemporaryFolder } from '../effects/temporary.ts';
 import { version } from '../effects/version.ts';
+import { parseBase } from '../kernel/base-spec.ts';
 import { ensureImage } from '../kernel/build.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { readSeries } from '../kernel/series.ts';
-import { type Base, ensureBase, parseBase } from '../kernel/source.ts';
+import { type Base, ensureBase } from '../kernel/source.ts';
 import { applySeries } from '../kernel/tree.ts';
 import type { Event } from '../model/events.ts';
 import type { KernelImage } from '../model/image.ts';
@@ -63,7 +64,7 @@ async function commitOf(base: Base, folder: string): Promise<string> {
 
 // First: the parent of the measured processes has nothing on its heap yet.
 const ktap = measureKtap();
-const base = await ensureBase(parseBase('debian:7.3'), sink, quiet);
+const base = await ensureBase(await parseBase('debian:7.3'), sink, quiet);
 const program = await ensureProgram(quiet);
 const tscKhz = await tscFrequency(program.file);
 say('warming up: base and series built, host checked');

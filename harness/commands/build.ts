@@ -3,8 +3,8 @@
 
 import { inCache } from '../effects/dirs.ts';
 import { writeWhole } from '../effects/files.ts';
+import { parseBase } from '../kernel/base-spec.ts';
 import { readSeries } from '../kernel/series.ts';
-import { parseBase } from '../kernel/source.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
 import { openWorkshop } from '../run/workshop.ts';
@@ -37,7 +37,7 @@ export async function buildImages(
 ): Promise<{ role: KernelRole; image: KernelImage }[]> {
   const { sink, signal } = context;
   const kconfig = kconfigOption(o.kconfig);
-  const base = parseBase(o.base);
+  const base = await parseBase(o.base);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   const workshop = openWorkshop({ base, series, kconfig, sink, signal });
   const images: { role: KernelRole; image: KernelImage }[] = [];

@@ -8,8 +8,8 @@ import { matchesGlob } from '../effects/glob.ts';
 import { RunDir } from '../effects/run-dir.ts';
 import { version } from '../effects/version.ts';
 import { UsageError } from '../errors.ts';
+import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
-import { type BaseSpec, parseBase } from '../kernel/source.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
@@ -47,7 +47,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const hosts = o.host.length === 0 ? ['qemu'] : [...new Set(o.host)];
   checkHostNames(hosts);
-  const base = kernelSource(o, hosts);
+  const base = await kernelSource(o, hosts);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
   const all = await readCases();
@@ -119,7 +119,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
 // --- internal ---
 
 /** @returns undefined when the kernel is the one that runs on the hosts already */
-function kernelSource(o: RunOptions, hosts: readonly string[]): BaseSpec | undefined {
+async function kernelSource(o: RunOptions, hosts: readonly string[]): Promise<BaseSpec | undefined> {
   const fixed = hosts.filter(bootsNothing);
   if (fixed.length > 0 && fixed.length < hosts.length) {
     throw new UsageError({

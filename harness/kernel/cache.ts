@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The cache folder as a list of things that can go: images, bases, object folders, programs. Oldest first.
-import { readdir, rm, stat, utimes } from 'node:fs/promises';
+import { readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
 import { run } from '../effects/exec.ts';
@@ -41,12 +41,11 @@ export async function trimCache(bytesMax: number): Promise<CacheEntry[]> {
   const removed: CacheEntry[] = [];
   for (const entry of entries) {
     if (total <= bytesMax) break;
-    const remove = () => rm(inCache(entry.name), { recursive: true, force: true });
     if (entry.name.startsWith('bases/')) {
       await withLock(inCache(`${entry.name}.lock`), {}, () =>
-        withLock(inCache(entry.name, 'lock'), {}, remove),
+        withLock(inCache(entry.name, 'lock'), {}, () => discardBase(path.basename(entry.name))),
       );
-    } else await remove();
+    } else await rm(inCache(entry.name), { recursive: true, force: true });
     total -= entry.bytes;
     removed.push(entry);
   }
@@ -57,6 +56,20 @@ export async function trimCache(bytesMax: number): Promise<CacheEntry[]> {
 export async function touchCache(folder: string): Promise<void> {
   const now = new Date();
   await utimes(folder, now, now).catch(() => {});
+}
+
+// Nobody takes a folder with a dot in front for a base, so it may be made or go in pieces, or be left half-way by one who
+// was killed.
+export function hiddenBase(id: string): string {
+  return inCache('bases', `.${id}.${process.pid}`);
+}
+
+/** Takes a base away in one step. The caller holds its locks. */
+export async function discardBase(id: string): Promise<void> {
+  const gone = hiddenBase(id);
+  await rm(gone, { recursive: true, force: true });
+  await rename(inCache('bases', id), gone);
+  await rm(gone, { recursive: true, force: true });
 }
 
 // --- internal ---

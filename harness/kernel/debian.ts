@@ -4,7 +4,7 @@
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
-import { type CommandResult, type ExecOptions, exec, run } from '../effects/exec.ts';
+import { type CommandResult, type ExecOptions, exec, ranOut, run } from '../effects/exec.ts';
 import { exists, readIfThere, writeWhole } from '../effects/files.ts';
 import { withLock } from '../effects/lock.ts';
 import { InfraError, UsageError } from '../errors.ts';
@@ -15,6 +15,13 @@ export interface DebianSource {
   package: string;
   /** `7.3.4-1~bpo13+1` */
   version: string;
+}
+
+export interface DebianWanted {
+  /** `7.3` */
+  series: string;
+  /** `7.3.4`; the newest when undefined. */
+  point: string | undefined;
 }
 
 /** Suites that carry linux-source packages; the newest version of all of them is taken. */
@@ -33,39 +40,42 @@ const UPDATE_TIMEOUT_MS = 5 * 60 * 1000;
 const DOWNLOAD_TIMEOUT_MS = 30 * 60 * 1000;
 
 /**
- * Finds the newest linux-source package of a kernel series.
- * @param series `7.3`
+ * Finds the newest linux-source package of a kernel series, or of one point release of it.
+ * @param again read the package lists anew, however fresh they are
  * @throws UsageError `no-such-version`, listing what the archive has; InfraError when the archive cannot be read
  */
-export function resolveDebian(series: string, sink: EventSink, signal?: AbortSignal): Promise<DebianSource> {
+export function resolveDebian(
+  { series, point }: DebianWanted,
+  sink: EventSink,
+  signal?: AbortSignal,
+  again = false,
+): Promise<DebianSource> {
   return withLock(inCache('apt', 'lock'), { signal }, async () => {
     const name = `linux-source-${series}`;
-    const answer = inCache('apt', 'resolved', series);
-    if (await listsAreFresh()) {
+    const answer = inCache('apt', 'resolved', point ?? series);
+    if (!again && (await listsAreFresh())) {
       // Asking apt takes a second; the answer holds as long as the lists do.
       const known = await readIfThere(answer);
-      if (known !== undefined) return { package: name, version: known };
+      if (known?.startsWith(`${point ?? series}`)) return { package: name, version: known };
     }
     await prepareApt();
-    await refreshLists(sink, signal);
-    const table = await apt('apt-cache', ['madison', name], { signal });
-    // "linux-source-7.3 | 7.3.4-1~bpo13+1 | http://... trixie-backports/main amd64 Packages"
-    const versions = table.stdout
-      .split('\n')
-      .map((line) => line.split('|')[1]?.trim() ?? '')
-      .filter((version) => version !== '');
-    const version = await newest([...new Set(versions)], signal);
-    if (version !== undefined) {
-      await writeWhole(answer, version);
-      return { package: name, version };
+    const look = async () => {
+      const versions = await versionsOf(name, signal);
+      return newest(
+        point === undefined ? versions : versions.filter((one) => one.startsWith(`${point}-`)),
+        signal,
+      );
+    };
+    let areNew = await refreshLists(sink, again, signal);
+    let version = await look();
+    if (version === undefined && !areNew) {
+      // It may have appeared since, or the lists are damaged.
+      areNew = await refreshLists(sink, true, signal);
+      version = await look();
     }
-    const found = await apt('apt-cache', ['search', '--names-only', '^linux-source-[0-9]'], {});
-    const names = found.stdout.match(/^linux-source-\S+/gm)?.map((one) => `debian:${one.slice(13)}`) ?? [];
-    throw new UsageError({
-      code: 'no-such-version',
-      message: `Debian's archive has no ${name}`,
-      hint: names.length === 0 ? 'is the archive reachable?' : `it has ${names.sort().join(', ')}`,
-    });
+    if (version === undefined) throw await noSuchVersion(name, point, signal);
+    await writeWhole(answer, version);
+    return { package: name, version };
   });
 }
 
@@ -104,10 +114,49 @@ export async function fetchDebian(
   }
   await run('dpkg-deb', ['-x', deb, 'deb'], { cwd: folder, signal });
   await rm(path.join(folder, deb));
-  return path.join(folder, 'deb', 'usr', 'src', `${source.package}.tar.xz`);
+  const tarball = path.join(folder, 'deb', 'usr', 'src', `${source.package}.tar.xz`);
+  if (await exists(tarball)) return tarball;
+  throw new InfraError({
+    code: 'download-failed',
+    message: `${deb} has no ${path.basename(tarball)} in it`,
+    hint: 'is the package made in another way now? Give a git tree or a tar ball instead',
+  });
 }
 
 // --- internal ---
+
+async function versionsOf(name: string, signal?: AbortSignal): Promise<string[]> {
+  const table = await apt('apt-cache', ['madison', name], { signal });
+  // "linux-source-7.3 | 7.3.4-1~bpo13+1 | http://... trixie-backports/main amd64 Packages"
+  const versions = table.stdout.split('\n').map((line) => line.split('|')[1]?.trim() ?? '');
+  return [...new Set(versions)].filter((version) => version !== '');
+}
+
+async function noSuchVersion(
+  name: string,
+  point: string | undefined,
+  signal?: AbortSignal,
+): Promise<UsageError> {
+  const versions = point === undefined ? [] : await versionsOf(name, signal);
+  if (versions.length > 0) {
+    return new UsageError({
+      code: 'no-such-version',
+      message: `Debian's archive has no ${point} of ${name}`,
+      hint: `it has ${versions.join(', ')}`,
+    });
+  }
+  const found = await apt('apt-cache', ['search', '--names-only', '^linux-source-[0-9]'], { signal });
+  const names = [...found.stdout.matchAll(/^linux-source-(\d+\.\d+) /gm)].map((match) => match[1] ?? '');
+  names.sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
+  return new UsageError({
+    code: 'no-such-version',
+    message: `Debian's archive has no ${name}`,
+    hint:
+      names.length === 0
+        ? 'is the archive reachable?'
+        : `it has ${names.map((one) => `debian:${one}`).join(', ')}`,
+  });
+}
 
 function aptConfig(): string {
   return inCache('apt', 'apt.conf');
@@ -168,8 +217,9 @@ async function listsAreFresh(): Promise<boolean> {
   return age >= 0 && age < LISTS_AGE_MS_MAX;
 }
 
-async function refreshLists(sink: EventSink, signal?: AbortSignal): Promise<void> {
-  if (await listsAreFresh()) return;
+/** @returns whether they are as new as can be: they were read now, or cannot be */
+async function refreshLists(sink: EventSink, always: boolean, signal?: AbortSignal): Promise<boolean> {
+  if (!always && (await listsAreFresh())) return false;
   const age = await listsAge();
   sink({ type: 'progress', step: "reading Debian's package lists", done: 0, total: null, detail: '' });
   const result = await apt('apt-get', ['update', '-q', '--error-on=any'], {
@@ -184,13 +234,16 @@ async function refreshLists(sink: EventSink, signal?: AbortSignal): Promise<void
       type: 'note',
       text: "Debian's archive is not reachable; the package lists of the last time are used",
     });
-    return;
+    return true;
   }
   await rm(inCache('apt', 'resolved'), { recursive: true, force: true });
   await writeWhole(inCache('apt', 'updated'), '');
+  return true;
 }
 
 function aptFailure(code: string, message: string, result: CommandResult): InfraError {
+  const full = ranOut(result);
+  if (full !== undefined) return full;
   const errors = `${result.stderr}\n${result.stdout}`.match(/^E: .*$/gm) ?? [];
   return new InfraError({
     code,

@@ -4,12 +4,15 @@
 // files that differ, which keeps incremental builds short.
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { type CommandResult, howItEnded, ranOut } from '../effects/exec.ts';
 import { exists, readIfThere, writeWhole } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
-import { KernelError } from '../errors.ts';
+import { confined } from '../effects/sandbox.ts';
+import { InfraError, KernelError } from '../errors.ts';
 import type { EventSink } from '../model/events.ts';
 import { type Hunk, likelyPlace, type Patch, readHunks } from '../model/series.ts';
+import { dropGitLocks, moveTree } from './repair.ts';
 import type { Series } from './series.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 
@@ -28,6 +31,7 @@ export function applySeries(
     const tree = treeOf(base);
     const work = path.join(base.folder, 'apply');
     const mails = path.join(base.folder, 'apply-mails');
+    await dropGitLocks(tree);
     await dropWorkTree(tree, work, mails);
     try {
       await gitOut(tree, ['worktree', 'add', '--quiet', '--detach', '--no-checkout', work, base.commit]);
@@ -41,14 +45,19 @@ export function applySeries(
         await writeWhole(file, Buffer.from(dated(patch.mail), 'latin1'));
         files.push(file);
       }
+      const confinement = await confined({
+        writable: [work, path.join(tree, '.git')],
+        readable: [mails, path.join(tree, '.git', 'config')],
+        tools: ['git'],
+      });
       const am = await git(
         work,
         ['am', '--3way', '--committer-date-is-author-date', '--no-gpg-sign', ...files],
-        {
-          signal,
-        },
+        { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS },
       );
-      if (am.failed) throw await describeConflict(work, series.patches, `${am.stdout}\n${am.stderr}`);
+      if (am.timedOut || am.signal !== null) throw amStopped(am);
+      if (am.failed)
+        throw ranOut(am) ?? (await describeConflict(work, series.patches, `${am.stdout}\n${am.stderr}`));
       const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
       const commits = listed === '' ? [] : listed.split('\n');
       const commit = commits[0] ?? base.commit;
@@ -72,12 +81,17 @@ export function treeOf(base: Base): string {
 
 /** Moves the build tree to a commit. The caller holds the base's lock. */
 export async function checkOut(base: Base, commit: string, signal?: AbortSignal): Promise<void> {
-  const tree = treeOf(base);
-  await rm(path.join(tree, '.git', 'index.lock'), { force: true });
-  await gitOut(tree, ['checkout', '--quiet', '--force', '--detach', commit], { signal });
+  await moveTree(base, treeOf(base), commit, signal);
 }
 
 // --- internal ---
+
+/** A hundred patches take seconds. */
+const AM_TIMEOUT_MS = 10 * 60 * 1000;
+
+function amStopped(am: CommandResult): InfraError {
+  return new InfraError({ code: 'am-stopped', message: `${howItEnded(am)} while applying the series` });
+}
 
 // Without a date `git am` takes the time of day, and the commit is another one each time.
 function dated(mail: string): string {
