@@ -53,6 +53,15 @@ export function checkKconfig(
   return check;
 }
 
+/**
+ * Adds what a symbol was called in older trees: behind `CONFIG_SYSCTL=y # formerly PROC_SYSCTL` also CONFIG_PROC_SYSCTL=y.
+ * Kconfig passes over names that a tree does not know, so one fragment serves all of them.
+ */
+export function withFormerNames(fragment: string): string {
+  const former = [...fragment.matchAll(/^CONFIG_\w+=(\S+)\s+# formerly (\w+)$/gm)];
+  return `${fragment}\n${former.map(([, value, name]) => `CONFIG_${name}=${value}\n`).join('')}`;
+}
+
 /** Fragments merged in order, as text for KCONFIG_ALLCONFIG. */
 export function mergeFragments(fragments: readonly string[]): string {
   const merged: Kconfig = new Map();

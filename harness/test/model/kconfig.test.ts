@@ -2,7 +2,7 @@
 // Texts around a kernel build: fragments, what became of them, and the first thing that went wrong.
 import t from 'tap';
 import { buildErrorText, firstBuildError } from '../../model/build-log.ts';
-import { checkKconfig, mergeFragments, parseKconfig } from '../../model/kconfig.ts';
+import { checkKconfig, mergeFragments, parseKconfig, withFormerNames } from '../../model/kconfig.ts';
 import { fixture } from '../temp.ts';
 
 function check(line: string, expected: [symbol: string, value: string] | undefined): void {
@@ -125,4 +125,13 @@ t.test('a whole log: the error, not the warnings before it nor what make says of
     line: 2561,
     message: "'kvm_gmem_size' defined but not used [-Werror=unused-function]",
   });
+});
+
+t.test('former names are asked for as well, and not missed where they are unknown', async (t) => {
+  const fragment =
+    'CONFIG_KVM=y\nCONFIG_SYSCTL=y # formerly PROC_SYSCTL\n# CONFIG_X=y # formerly Y\nCONFIG_N=64  # formerly M\n';
+  const asked = parseKconfig(withFormerNames(fragment));
+  t.same([...asked], [...Object.entries({ KVM: 'y', SYSCTL: 'y', N: '64', PROC_SYSCTL: 'y', M: '64' })]);
+  t.same([...parseKconfig(fragment).keys()], ['KVM', 'SYSCTL', 'N']);
+  t.same(withFormerNames('CONFIG_KVM=y\n').trim(), 'CONFIG_KVM=y');
 });
