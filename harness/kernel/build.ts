@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Source commit plus configuration -> BuiltImage. The image is cached by the content of all that goes into it; the
 // object folder stays warm per base and configuration.
-import { copyFile, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
-import { exec, howItEnded, lastLines, run } from '../effects/exec.ts';
-import { exists, hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { exec, howItEnded, lastLines, ranOut, run } from '../effects/exec.ts';
+import { exists, hashFile, hashOf, plainFile, readIfThere, readPlain, writeWhole } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
 import { parseJson } from '../effects/run-dir.ts';
@@ -17,7 +17,7 @@ import type { BuiltImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
 import { touchCache } from './cache.ts';
 import { configure, type KconfigName, readFragments } from './configure.ts';
-import { makeArguments, makeEnvironment, RECIPE } from './make.ts';
+import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
 
@@ -41,6 +41,8 @@ interface ImageRecord {
   commit: string;
   compiler: string;
   unknownSymbols: string[];
+  /** SHA-256 of vmlinux: one that was cut short is noticed. */
+  vmlinux: string;
 }
 
 /**
@@ -54,6 +56,7 @@ export async function ensureImage(
 ): Promise<BuiltImage> {
   const { base, commit } = request;
   const tree = treeOf(base);
+  needCompiler();
   const compiler = await compilerVersion();
   const fragments = await readFragments(request.kconfig);
   const source = await gitOut(tree, ['rev-parse', `${commit}^{tree}`]);
@@ -106,13 +109,12 @@ async function build(
   const counter = await stepCounter(objects, request.role, sink);
   const args = [...makeArguments(tree, objects), `LOCALVERSION=${localversion}`, 'vmlinux'];
   const made = await exec('make', args, {
-    env: makeEnvironment(base.folder),
+    ...(await makeConfined(tree, objects)),
     timeoutMs: BUILD_TIMEOUT_MS,
     signal,
     nice: request.nice === true,
     logFile: request.logFile,
     onLine: counter.line,
-    missingHint: 'apt-get install make gcc flex bison bc libelf-dev',
   });
   if (made.timedOut || made.signal !== null) {
     throw new InfraError({
@@ -122,11 +124,12 @@ async function build(
     });
   }
   await rm(stamp, { force: true });
-  if (made.failed) throw await explainFailure(request, tree, `${made.stdout}\n${made.stderr}`);
+  if (made.failed)
+    throw ranOut(made) ?? (await explainFailure(request, tree, `${made.stdout}\n${made.stderr}`));
   await counter.save();
 
-  const release = (await readFile(path.join(objects, 'include', 'config', 'kernel.release'), 'utf8')).trim();
-  const record: ImageRecord = {
+  const release = (await readPlain(objects, 'include', 'config', 'kernel.release')).trim();
+  const record: Omit<ImageRecord, 'vmlinux'> = {
     hash: target.hash,
     release,
     commit,
@@ -141,7 +144,7 @@ async function build(
 
 async function storeImage(
   folder: string,
-  record: ImageRecord,
+  rest: Omit<ImageRecord, 'vmlinux'>,
   objects: string,
   config: string,
   logFile: string,
@@ -149,7 +152,9 @@ async function storeImage(
   const fresh = `${folder}.${process.pid}.new`;
   await rm(fresh, { recursive: true, force: true });
   await mkdir(fresh, { recursive: true });
-  await copyFile(path.join(objects, 'vmlinux'), path.join(fresh, 'vmlinux'));
+  const vmlinux = path.join(fresh, 'vmlinux');
+  await copyFile(await plainFile(objects, 'vmlinux'), vmlinux);
+  const record: ImageRecord = { ...rest, vmlinux: await hashFile(vmlinux) };
   await writeWhole(path.join(fresh, 'config'), config);
   await copyFile(logFile, path.join(fresh, 'build.log'));
   checkDocument('image', record, 'image.json');
@@ -158,30 +163,30 @@ async function storeImage(
   await rename(fresh, folder);
 }
 
+// An image that is damaged in any way is no image: it is made again.
 async function openImage(folder: string, hash: string, cached: boolean): Promise<BuiltImage | undefined> {
-  const file = path.join(folder, 'image.json');
-  const text = await readIfThere(file);
-  if (text === undefined) return undefined;
-  const record = checkDocument<ImageRecord>('image', parseJson(text, file), file);
-  if (record.hash !== hash) return undefined;
+  const text = await readIfThere(path.join(folder, 'image.json'));
+  const record = text === undefined ? undefined : readRecord(text);
+  if (record?.hash !== hash) return undefined;
   const vmlinux = path.join(folder, 'vmlinux');
-  if (!(await exists(vmlinux))) return undefined;
-  return {
-    hash,
-    release: record.release,
-    vmlinux,
-    config: await readFile(path.join(folder, 'config'), 'utf8'),
-    commit: record.commit,
-    compiler: record.compiler,
-    unknownSymbols: record.unknownSymbols,
-    cached,
-  };
+  const config = await readIfThere(path.join(folder, 'config'));
+  const isWhole = (await exists(vmlinux)) && (await hashFile(vmlinux)) === record.vmlinux;
+  if (!isWhole || config === undefined || !(await exists(path.join(folder, 'build.log')))) return undefined;
+  const { release, commit, compiler, unknownSymbols } = record;
+  return { hash, release, vmlinux, config, commit, compiler, unknownSymbols, cached };
+}
+
+function readRecord(text: string): ImageRecord | undefined {
+  try {
+    return checkDocument<ImageRecord>('image', parseJson(text, 'image.json'), 'image.json');
+  } catch {
+    return undefined;
+  }
 }
 
 async function compilerVersion(): Promise<string> {
-  const missingHint = 'apt-get install gcc binutils';
-  const gcc = await run('gcc', ['--version'], { missingHint });
-  const ld = await run('ld', ['--version'], { missingHint });
+  const gcc = await run('gcc', ['--version']);
+  const ld = await run('ld', ['--version']);
   return [gcc, ld].map((result) => result.stdout.split('\n', 1)[0]).join(', ');
 }
 
@@ -256,7 +261,7 @@ interface StepCounter {
 async function stepCounter(objects: string, role: KernelRole, sink: EventSink): Promise<StepCounter> {
   const file = path.join(objects, '.kvm-hil-steps');
   const cold = (await readdir(objects)).every((name) => name !== 'vmlinux');
-  const before = cold ? Number((await readIfThere(file)) ?? '1400') : Number.NaN;
+  const before = cold ? Number(await readPlain(objects, '.kvm-hil-steps').catch(() => '1400')) : Number.NaN;
   const total = Number.isFinite(before) ? before : null;
   let done = 0;
   return {

@@ -4,12 +4,12 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { inPackage } from '../effects/dirs.ts';
-import { exec, howItEnded, lastLines } from '../effects/exec.ts';
-import { hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { exec, howItEnded, lastLines, ranOut } from '../effects/exec.ts';
+import { hashOf, readIfThere, readPlain, writeWhole } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { InfraError, KernelError } from '../errors.ts';
-import { checkKconfig, mergeFragments, parseKconfig } from '../model/kconfig.ts';
-import { makeArguments } from './make.ts';
+import { checkKconfig, mergeFragments, parseKconfig, withFormerNames } from '../model/kconfig.ts';
+import { makeArguments, makeConfined } from './make.ts';
 
 /** What --kconfig names: fragments of infra/kconfig, in order. */
 export const KCONFIGS = { base: ['base', 'kvm'], debug: ['base', 'kvm', 'debug'] } as const;
@@ -57,20 +57,27 @@ export async function configure(
 ): Promise<Configured> {
   const key = hashOf(await kconfigState(tree), compiler, ...fragments);
   const stampFile = path.join(objects, STAMP);
-  const before = await readIfThere(stampFile);
-  const current = await readIfThere(path.join(objects, '.config'));
+  const before = await readPlain(objects, STAMP).catch(() => undefined);
+  const current = await readPlain(objects, '.config').catch(() => undefined);
   if (before !== undefined && current !== undefined) {
-    const stamp = JSON.parse(before) as { key: string; config: string; unknown: string[] };
-    if (stamp.key === key && stamp.config === hashOf(current))
+    const stamp = readStamp(before);
+    if (stamp?.key === key && stamp.config === hashOf(current))
       return { config: current, unknown: stamp.unknown };
   }
   const tiny = await Promise.all(TINY.map((file) => readIfThere(path.join(tree, file))));
   // tinyconfig is allnoconfig plus the tiny fragments; asking for all of it in one go also turns off what becomes
   // visible only through our own symbols and would be `default y`.
   const wanted = path.join(objects, 'wanted.config');
-  await writeWhole(wanted, mergeFragments([...tiny.map((text) => text ?? ''), ...fragments]));
+  await writeWhole(
+    wanted,
+    mergeFragments([...tiny.map((text) => text ?? ''), ...fragments.map(withFormerNames)]),
+  );
   const args = [...makeArguments(tree, objects), `KCONFIG_ALLCONFIG=${wanted}`, 'allnoconfig'];
-  const made = await exec('make', args, { timeoutMs: CONFIG_TIMEOUT_MS, signal });
+  const made = await exec('make', args, {
+    ...(await makeConfined(tree, objects)),
+    timeoutMs: CONFIG_TIMEOUT_MS,
+    signal,
+  });
   if (made.timedOut || made.signal !== null) {
     throw new InfraError({
       code: 'config-stopped',
@@ -78,6 +85,8 @@ export async function configure(
     });
   }
   if (made.failed) {
+    const short = ranOut(made);
+    if (short !== undefined) throw short;
     throw new KernelError({
       code: 'config-failed',
       message: 'the kernel does not configure',
@@ -85,7 +94,7 @@ export async function configure(
       hint: 'a Kconfig file or a Makefile of the tree is broken',
     });
   }
-  const config = await readFile(path.join(objects, '.config'), 'utf8');
+  const config = await readPlain(objects, '.config');
   const known = await definedSymbols(tree);
   const check = checkKconfig(parseKconfig(mergeFragments(fragments)), parseKconfig(config), (name) =>
     known.has(name),
@@ -105,6 +114,23 @@ export async function configure(
 }
 
 // --- internal ---
+
+interface Stamp {
+  key: string;
+  config: string;
+  unknown: string[];
+}
+
+// One that was cut short, or that something in the build wrote, is no stamp.
+function readStamp(text: string): Stamp | undefined {
+  try {
+    const { key, config, unknown } = JSON.parse(text) as Partial<Stamp>;
+    if (typeof key !== 'string' || typeof config !== 'string' || !Array.isArray(unknown)) return undefined;
+    return { key, config, unknown: unknown.map(String) };
+  } catch {
+    return undefined;
+  }
+}
 
 // Names and blob ids of all Kconfig files: changes exactly when the meaning of a fragment can change.
 async function kconfigState(tree: string): Promise<string> {

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How kernel-side make is called: out of tree, through ccache, with nothing of time, user or machine in the output.
+import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
+import type { ExecOptions } from '../effects/exec.ts';
+import { confined } from '../effects/sandbox.ts';
+import { needPrograms } from '../effects/tools.ts';
 
 /** Changes when the recipe changes in a way that makes older images differ; part of every image's hash. */
-export const RECIPE = '1';
+export const RECIPE = '2';
 
 const CCACHE_SIZE_MAX = '3G';
 
@@ -21,6 +26,35 @@ export function makeArguments(tree: string, objects: string): string[] {
     'KBUILD_BUILD_HOST=kvm-hil',
     'KBUILD_BUILD_VERSION=1',
   ];
+}
+
+/** What a kernel's Makefiles start, and Debian's package of it. */
+const PROGRAMS: Readonly<Record<string, string>> = {
+  make: 'make',
+  gcc: 'gcc',
+  ld: 'binutils',
+  ccache: 'ccache',
+  flex: 'flex',
+  bison: 'bison',
+  bc: 'bc',
+  perl: 'perl',
+};
+
+/** @throws InfraError `missing-tool`: without it, their absence would look like a mistake of the kernel's */
+export function needCompiler(): void {
+  needPrograms(PROGRAMS);
+}
+
+/** What make is to be started with: it sees the source, and writes to the objects and the compiler cache only. */
+export async function makeConfined(
+  tree: string,
+  objects: string,
+): Promise<Pick<ExecOptions, 'wrapper' | 'env' | 'cleanEnv'>> {
+  const ccache = inCache('ccache');
+  await mkdir(ccache, { recursive: true });
+  const view = { writable: [objects, ccache], readable: [tree], tools: Object.keys(PROGRAMS) };
+  const { env, ...confinement } = await confined(view);
+  return { ...confinement, env: { ...env, ...makeEnvironment(path.dirname(tree)) } };
 }
 
 /** @param folder below which absolute paths mean the same to ccache, wherever the cache is */

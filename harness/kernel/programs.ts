@@ -4,8 +4,9 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { inCache, inPackage } from '../effects/dirs.ts';
-import { exec, lastLines, run } from '../effects/exec.ts';
-import { exists, hashFile, hashOf } from '../effects/files.ts';
+import { exec, lastLines, ranOut, run } from '../effects/exec.ts';
+import { exists, hashFile, hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { needPrograms } from '../effects/tools.ts';
 import { InfraError } from '../errors.ts';
 import { touchCache } from './cache.ts';
 
@@ -23,19 +24,25 @@ const BUILD_TIMEOUT_MS = 5 * 60 * 1000;
 export async function ensureProgram(signal?: AbortSignal): Promise<Program> {
   const compiler = (await run('gcc', ['--version'], { missingHint: 'apt-get install gcc make libc6-dev' }))
     .stdout;
-  const key = hashOf('program', compiler, await hashSources(['cases', 'guest']));
+  const key = hashOf('program 2', compiler, await hashSources(['cases', 'guest']));
   const folder = inCache('programs', key.slice(0, 20));
   const file = path.join(folder, 'kvm-cases');
-  if (await exists(file)) {
+  const sum = path.join(folder, 'sha256');
+  const known = await readIfThere(sum);
+  // One that was cut short is made again.
+  if (known !== undefined && (await exists(file)) && (await hashFile(file)) === known) {
     await touchCache(folder);
-    return { file, hash: await hashFile(file), cached: true };
+    return { file, hash: known, cached: true };
   }
+  needPrograms({ make: 'make', gcc: 'gcc', ld: 'binutils' });
   const fresh = `${folder}.${process.pid}.new`;
   await mkdir(fresh, { recursive: true });
   try {
     const args = ['-C', inPackage('cases'), `O=${fresh}`, `-j${availableParallelism()}`];
     const made = await exec('make', args, { timeoutMs: BUILD_TIMEOUT_MS, signal, env: { MAKEFLAGS: '' } });
     if (made.failed) {
+      const short = ranOut(made);
+      if (short !== undefined) throw short;
       throw new InfraError({
         code: 'cases-build',
         message: 'cases/ does not compile',
@@ -43,12 +50,14 @@ export async function ensureProgram(signal?: AbortSignal): Promise<Program> {
         hint: 'run `make -C cases` to see all of it',
       });
     }
+    const hash = await hashFile(path.join(fresh, 'kvm-cases'));
+    await writeWhole(path.join(fresh, 'sha256'), hash);
     await rm(folder, { recursive: true, force: true });
     await rename(fresh, folder);
+    return { file, hash, cached: false };
   } finally {
     await rm(fresh, { recursive: true, force: true });
   }
-  return { file, hash: await hashFile(file), cached: false };
 }
 
 // --- internal ---

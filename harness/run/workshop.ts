@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The real workshop: kernels from kernel/, each step done once a run.
 
+import { sandboxProblem } from '../effects/sandbox.ts';
+import type { BaseSpec } from '../kernel/base-spec.ts';
 import { runningImage } from '../hosts/local.ts';
 import { ensureImage } from '../kernel/build.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import type { Series } from '../kernel/series.ts';
-import { type Base, type BaseSpec, ensureBase } from '../kernel/source.ts';
+import { type Base, ensureBase } from '../kernel/source.ts';
 import { applySeries } from '../kernel/tree.ts';
 import type { EventSink } from '../model/events.ts';
 import type { Workshop } from './flow.ts';
@@ -23,8 +25,14 @@ export function openWorkshop(o: WorkshopOptions): Workshop {
   const { sink, signal, kconfig } = o;
   let base: Promise<Base> | undefined;
   const ready = () => {
-    base ??= ensureBase(o.base, sink, signal);
+    base ??= prepare();
     return base;
+  };
+  const prepare = async () => {
+    const problem = await sandboxProblem();
+    if (problem !== undefined)
+      sink({ type: 'note', text: `patches are applied and built without a sandbox: ${problem}` });
+    return ensureBase(o.base, sink, signal);
   };
   return {
     base: ready,

@@ -4,10 +4,14 @@
 import {
   appendFileSync,
   cpSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -15,6 +19,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { exists } from '../../effects/files.ts';
+import { findProgram } from '../../effects/tools.ts';
 import { InterruptedError, KernelError } from '../../errors.ts';
 import { ensureImage, objectsOf } from '../../kernel/build.ts';
 import type { KconfigName } from '../../kernel/configure.ts';
@@ -285,16 +290,75 @@ t.test('two builds of the same at once: one builds, the other waits', (t) =>
   }),
 );
 
-t.test('a damaged image is made again, or refused', (t) =>
+t.test('a damaged image is made again', (t) =>
   withBench('built', async ({ build }) => {
-    const { vmlinux } = await build();
-    unlinkSync(vmlinux);
-    t.equal((await build()).cached, false);
-    const record = path.join(path.dirname(vmlinux), 'image.json');
-    writeFileSync(record, readFileSync(record, 'utf8').replace('"hash": "', '"hash": "x'));
-    t.equal((await build()).cached, false, 'an image of something else');
-    writeFileSync(record, '{}');
-    t.match(await caught(build()), { code: 'invalid-document', message: /image\.json/ });
+    const { vmlinux, hash } = await build();
+    const folder = path.dirname(vmlinux);
+    const record = path.join(folder, 'image.json');
+    const whole = readFileSync(record, 'utf8');
+    const damage: Readonly<Record<string, () => void>> = {
+      'no vmlinux': () => unlinkSync(vmlinux),
+      'half a vmlinux': () => truncateSync(vmlinux, statSync(vmlinux).size / 2),
+      'of something else': () => writeFileSync(record, whole.replace('"hash": "', '"hash": "x')),
+      'half a record': () => truncateSync(record, whole.length / 2),
+      'an empty record': () => writeFileSync(record, '{}'),
+      'no configuration': () => unlinkSync(path.join(folder, 'config')),
+      'no log': () => unlinkSync(path.join(folder, 'build.log')),
+    };
+    for (const [what, wreck] of Object.entries(damage)) {
+      wreck();
+      t.match(await build(), { cached: false, hash }, what);
+      t.equal((await build()).cached, true);
+    }
+  }),
+);
+
+t.test('a stamp of the configuration that was cut short', (t) =>
+  withBench('built', async ({ build, commit, objects }) => {
+    truncateSync(path.join(objects, '.kvm-hil-config'), 20);
+    await build(await commit(['KVM: One', ONE]));
+    t.equal(configCalls(objects), 2);
+  }),
+);
+
+t.test('a full disk and a lack of memory are not the kernel’s fault', (t) =>
+  withBench('built', async ({ build, commit }) => {
+    const says = (text: string) => ({
+      Makefile: `${FILES.Makefile}\n$(O)/vmlinux: fail\nfail:\n\t@echo '${text}' >&2; false\n`,
+    });
+    const full = says('virt/kvm/a.c:1: fatal error: error writing to /tmp/x.s: No space left on device');
+    t.match(await caught(build(await commit(['KVM: Full', full]))), {
+      code: 'no-space',
+      exitCode: 3,
+      message: 'the disk is full: make could not go on',
+      detail: /a\.c:1/,
+      hint: /cache trim/,
+    });
+    const killed = says('gcc: fatal error: Killed signal terminated program cc1');
+    t.match(await caught(build(await commit(['KVM: Large', killed]))), { code: 'no-memory', exitCode: 3 });
+  }),
+);
+
+t.test('programs that are missing are said, all at once, before anything is built', (t) =>
+  withBench('fresh', async ({ build, folder }) => {
+    const bin = path.join(folder, 'bin');
+    mkdirSync(bin);
+    for (const name of ['sh', 'git', 'setpriv', 'flock', 'cat', 'gcc']) {
+      const real = findProgram(name);
+      if (real !== undefined) symlinkSync(real, path.join(bin, name));
+    }
+    const before = process.env['PATH'];
+    process.env['PATH'] = bin;
+    try {
+      t.match(await caught(build()), {
+        code: 'missing-tool',
+        exitCode: 3,
+        message: 'make, ld, ccache, flex, bison, bc, perl are not installed',
+        hint: 'apt-get install make binutils ccache flex bison bc perl',
+      });
+    } finally {
+      process.env['PATH'] = before;
+    }
   }),
 );
 
