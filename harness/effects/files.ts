@@ -79,11 +79,20 @@ export async function readPlain(folder: string, ...parts: string[]): Promise<str
   });
 }
 
-/** Bytes that can still be written below the nearest folder that exists. */
-export async function freeBytes(folder: string): Promise<number> {
-  if (!(await exists(folder))) return freeBytes(path.dirname(folder));
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+/**
+ * Asks for space before something begins that would fail without it, late and with many words.
+ * @param folder where it goes; it may not be there yet
+ * @throws InfraError `no-space`
+ */
+export async function needSpace(folder: string, bytes: number, what: string): Promise<void> {
+  const free = await freeBytes(folder);
+  if (free >= bytes) return;
+  const inMib = (value: number) => `${Math.ceil(value / 1024 ** 2)} MiB`;
+  throw new InfraError({
+    code: 'no-space',
+    message: `${folder} has ${inMib(free)} free, and ${what} takes about ${inMib(bytes)}`,
+    hint: 'free some space (kvm-hil cache trim --size 10), or choose another cache folder (XDG_CACHE_HOME)',
+  });
 }
 
 /** SHA-256 over the parts, each preceded by its length so that different lists never collide; hex. */
@@ -98,4 +107,12 @@ export async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
   return hash.digest('hex');
+}
+
+// --- internal ---
+
+async function freeBytes(folder: string): Promise<number> {
+  if (!(await exists(folder))) return freeBytes(path.dirname(folder));
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }

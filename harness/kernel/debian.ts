@@ -5,7 +5,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
 import { type CommandResult, type ExecOptions, exec, ranOut, run } from '../effects/exec.ts';
-import { exists, readIfThere, writeWhole } from '../effects/files.ts';
+import { exists, needSpace, readIfThere, writeWhole } from '../effects/files.ts';
 import { withLock } from '../effects/lock.ts';
 import { InfraError, UsageError } from '../errors.ts';
 import type { EventSink } from '../model/events.ts';
@@ -36,6 +36,8 @@ const SUITES: readonly (readonly [archive: string, suite: string])[] = [
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** Point releases appear about weekly: lists of the same day are good enough and cost no network. */
 const LISTS_AGE_MS_MAX = 20 * 60 * 60 * 1000;
+/** All lists, packed and on the way: about 70 MiB. apt takes minutes to notice that they do not fit. */
+const LISTS_BYTES = 200 * 1024 ** 2;
 const UPDATE_TIMEOUT_MS = 5 * 60 * 1000;
 const DOWNLOAD_TIMEOUT_MS = 30 * 60 * 1000;
 
@@ -221,6 +223,7 @@ async function listsAreFresh(): Promise<boolean> {
 async function refreshLists(sink: EventSink, always: boolean, signal?: AbortSignal): Promise<boolean> {
   if (!always && (await listsAreFresh())) return false;
   const age = await listsAge();
+  await needSpace(inCache('apt'), LISTS_BYTES, "reading Debian's package lists");
   sink({ type: 'progress', step: "reading Debian's package lists", done: 0, total: null, detail: '' });
   const result = await apt('apt-get', ['update', '-q', '--error-on=any'], {
     timeoutMs: UPDATE_TIMEOUT_MS,

@@ -4,7 +4,7 @@
 import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
-import { exists, freeBytes, hashFile, readIfThere, writeWhole } from '../effects/files.ts';
+import { exists, hashFile, needSpace, readIfThere, writeWhole } from '../effects/files.ts';
 import { git } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
 import { HilError, InfraError, InterruptedError } from '../errors.ts';
@@ -179,7 +179,7 @@ async function ensure(origin: Origin, sink: EventSink, signal?: AbortSignal): Pr
           discardBase(id),
         );
       }
-      await needSpace(origin);
+      await needSpace(inCache('bases'), origin.bytes, label);
       const fresh = hiddenBase(id);
       await mkdir(fresh, { recursive: true });
       try {
@@ -236,15 +236,4 @@ async function discardLeftovers(id: string): Promise<void> {
       );
     }
   }
-}
-
-async function needSpace({ bytes, label }: Origin): Promise<void> {
-  const free = await freeBytes(inCache('bases'));
-  if (free >= bytes) return;
-  const inGib = (value: number) => (value / GIB).toFixed(1);
-  throw new InfraError({
-    code: 'no-space',
-    message: `${inCache('bases')} has ${inGib(free)} GiB free, and ${label} takes about ${inGib(bytes)}`,
-    hint: 'free some space (kvm-hil cache trim --size 10), or choose another cache folder (XDG_CACHE_HOME)',
-  });
 }

@@ -53,8 +53,8 @@ export async function unpackTarball(
     { ...view, cwd: around, timeoutMs: UNPACK_TIMEOUT_MS, signal },
   );
   if (result.failed) throw ranOut(result) ?? broken(file, result);
-  const [first, ...more] = await readdir(around);
-  const top = more.length === 0 && first !== undefined ? path.join(around, first) : around;
+  const [first, ...more] = await readdir(around, { withFileTypes: true });
+  const top = more.length === 0 && first?.isDirectory() ? path.join(around, first.name) : around;
   const missing: string[] = [];
   for (const part of PARTS) if (!(await exists(path.join(top, part)))) missing.push(part);
   const version =

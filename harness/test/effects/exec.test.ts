@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { exec, howItEnded, lastLines, run, tethered } from '../../effects/exec.ts';
+import { exec, howItEnded, lastLines, ranOut, run, tethered } from '../../effects/exec.ts';
 import { InfraError, InterruptedError } from '../../errors.ts';
 import { isGoneSoon, killHard, nextLine, startNode } from '../processes.ts';
 import { caught, withTemp } from '../temp.ts';
@@ -86,6 +86,32 @@ t.test('run() is for steps that have to succeed', async (t) => {
   t.match(await caught(run('sh', ['-c', 'echo out; exit 2'])), { detail: 'out' }, 'without a word on stderr');
   const error = await caught(run('sh', ['-c', `exit 1 # ${'x'.repeat(5000)}`]));
   t.ok((error as Error).message.length < 400, 'a long command is cut');
+});
+
+t.test('a full disk and a lack of memory are told from a failure', async (t) => {
+  const fails = (text: string) => sh(`printf '%s\\n' ${JSON.stringify(`before\n${text}`)} >&2; exit 1`);
+  for (const text of [
+    'tar: x: Cannot write: No space left on device',
+    'cc1: fatal error: error writing to /tmp/x.s: No space left on device',
+    'write: Disk quota exceeded',
+    "E: You don't have enough free space in /var/cache/apt/archives/.",
+  ]) {
+    t.match(
+      ranOut(await fails(text)),
+      { code: 'no-space', exitCode: 3, message: /^the disk is full: sh / },
+      text,
+    );
+  }
+  for (const text of [
+    'gcc: fatal error: Killed signal terminated program cc1',
+    'fork: Cannot allocate memory',
+    'cc1: out of memory allocating 65536 bytes',
+  ]) {
+    t.match(ranOut(await fails(text)), { code: 'no-memory', detail: text }, text);
+  }
+  for (const text of ['error: expected ;', 'mm/oom_kill.c:1: out of memory', ''])
+    t.equal(ranOut(await fails(text)), undefined);
+  t.match(await caught(run('sh', ['-c', 'echo "No space left on device"; exit 1'])), { code: 'no-space' });
 });
 
 t.test('last lines', async (t) => {

@@ -1,12 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Files as whole values, and waiting with a clock.
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import t from 'tap';
 import { type Clock, realClock, within } from '../../effects/clock.ts';
 import { cacheRoot, inPackage } from '../../effects/dirs.ts';
-import { exists, hashFile, hashOf, readIfThere, writeWhole } from '../../effects/files.ts';
+import {
+  exists,
+  hashFile,
+  hashOf,
+  needSpace,
+  plainFile,
+  readIfThere,
+  readPlain,
+  writeWhole,
+} from '../../effects/files.ts';
 import { table } from '../../effects/table.ts';
 import { InterruptedError } from '../../errors.ts';
 import { simClock } from '../sim-clock.ts';
@@ -184,3 +201,43 @@ t.test('a table has aligned columns and nothing else', async (t) => {
   );
   t.equal(table(['a'], []), 'a\n');
 });
+
+t.test('a file that somebody else wrote is read only if it is one, and where it should be', (t) =>
+  withTemp(async (folder) => {
+    const at = (...parts: string[]) => path.join(folder, ...parts);
+    mkdirSync(at('in', 'deep'), { recursive: true });
+    writeFileSync(at('secret'), 'secret');
+    writeFileSync(at('in', 'deep', 'file'), 'text');
+    symlinkSync('deep/file', at('in', 'link'));
+    symlinkSync('../secret', at('in', 'out'));
+    symlinkSync('..', at('in', 'up'));
+    symlinkSync('in', at('alias'));
+    t.equal(await readPlain(at('in'), 'deep', 'file'), 'text');
+    t.equal(await readPlain(at('in'), 'link'), 'text', 'a link that stays inside');
+    t.equal(await readPlain(at('alias'), 'link'), 'text', 'the folder itself may be a link');
+    for (const name of ['out', 'up/secret', 'deep', '.', '../secret', 'up/in/../secret'])
+      t.match(
+        await caught(readPlain(at('in'), name)),
+        { code: 'not-plain', message: /is not a plain file$/ },
+        name,
+      );
+    t.match(await caught(plainFile('/dev', 'null')), { code: 'not-plain' });
+    t.match(await caught(plainFile(at('in'), 'missing')), { code: 'ENOENT' });
+    writeFileSync(at('in', 'endless'), '');
+    truncateSync(at('in', 'endless'), 17 * 1024 * 1024);
+    t.match(await caught(readPlain(at('in'), 'endless')), { code: 'not-plain', message: /is over 16 MiB$/ });
+    t.equal(await plainFile(at('in'), 'endless'), at('in', 'endless'));
+  }),
+);
+
+t.test('space is asked for before it is needed', (t) =>
+  withTemp(async (folder) => {
+    await needSpace(path.join(folder, 'not', 'yet'), 1000, 'a thing');
+    t.match(await caught(needSpace(path.join(folder, 'x'), 2 ** 60, 'the moon')), {
+      code: 'no-space',
+      exitCode: 3,
+      message: /\/x has \d+ MiB free, and the moon takes about 1099511627776 MiB$/,
+      hint: /XDG_CACHE_HOME/,
+    });
+  }),
+);
