@@ -2,8 +2,8 @@
 // The real workshop: kernels from kernel/, each step done once a run.
 
 import { sandboxProblem } from '../effects/sandbox.ts';
-import type { BaseSpec } from '../kernel/base-spec.ts';
 import { runningImage } from '../hosts/local.ts';
+import type { BaseSpec } from '../kernel/base-spec.ts';
 import { ensureImage } from '../kernel/build.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
