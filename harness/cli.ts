@@ -34,7 +34,10 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     '--base <base>',
     'kernel source: debian:<version>, <git tree>@<revision>, or a tar ball',
   ] as const;
-  const series = ['--series <series>', 'an mbox, a folder of patches, or infra/series/<slug>'] as const;
+  const series = [
+    '--series <series>',
+    'an mbox (.gz too), a folder of patches, or a git range PATH@A..B',
+  ] as const;
   const kconfig = [
     '--kconfig <name>',
     'kernel configuration: base, or debug (KASAN, lockdep, ...)',

@@ -14,6 +14,7 @@ import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
+import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { runFlow } from '../run/flow.ts';
 import { bootsNothing, checkHostNames, openHosts } from '../run/hosts.ts';
@@ -212,11 +213,7 @@ function describePlan(
 ): string {
   const lines = [
     `base    ${o.base ?? 'the running kernel'}`,
-    `series  ${series === undefined ? 'none' : `${series.title}, ${series.patches.length} patches`}`,
-    ...(series?.patches ?? []).map((patch) => `        ${patch.index}. ${patch.subject}`),
-    ...(series === undefined || series.provides.length === 0
-      ? []
-      : [`        promises ${series.provides.join(', ')}`]),
+    ...(series === undefined ? ['series  none'] : describeSeries(series)),
     `kconfig ${o.kconfig}`,
     `kernels ${kernels.join(', ')}`,
     `hosts   ${hosts.join(', ')}`,
@@ -224,4 +221,17 @@ function describePlan(
     ...units.map((unit) => `  ${unit}`),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function describeSeries(series: Series): string[] {
+  const { patches, provides, origin, notes, revision } = series;
+  const count = `${patches.length} patch${patches.length === 1 ? '' : 'es'}`;
+  const name = revision === 1 ? '' : `, ${revisionName(revision)}`;
+  return [
+    `series  ${series.title}${name}, ${count}`,
+    ...patches.map((patch) => `        ${patch.index}. ${patch.subject}`),
+    ...(origin.baseCommit === undefined ? [] : [`        made for base-commit ${origin.baseCommit}`]),
+    ...notes.map((note) => `        ${note}`),
+    ...(provides.length === 0 ? [] : [`        promises ${provides.join(', ')}`]),
+  ];
 }

@@ -42,6 +42,21 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   }
 }
 
+/**
+ * The file's bytes, or undefined when there are more than `bytesMax`: no more is read than that.
+ * @throws as node:fs does, when it cannot be read
+ */
+export async function readBounded(file: string, bytesMax: number): Promise<Buffer | undefined> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  // One more than allowed; the size that the file system tells may be out of date.
+  for await (const piece of createReadStream(file, { end: bytesMax })) {
+    pieces.push(piece as Buffer);
+    bytes += (piece as Buffer).length;
+  }
+  return bytes > bytesMax ? undefined : Buffer.concat(pieces);
+}
+
 export async function exists(file: string): Promise<boolean> {
   return stat(file).then(
     () => true,

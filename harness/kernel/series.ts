@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A series as the user gives it: an mbox or a folder of patches.
-import { readdir, readFile, stat } from 'node:fs/promises';
+// A series as the user gives it: a mailbox or a whole thread, a folder of patches, a git range.
 import path from 'node:path';
 import { inPackage } from '../effects/dirs.ts';
-import { lastLines } from '../effects/exec.ts';
 import { exists } from '../effects/files.ts';
-import { git } from '../effects/git.ts';
 import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
-import { withTemporaryFolder } from '../effects/temporary.ts';
 import { UsageError } from '../errors.ts';
+import { touchedFiles, unsafePath } from '../model/diff.ts';
 import type { SeriesManifest } from '../model/manifest.ts';
-import { type MailHead, orderByNumber, type Patch, readMailHead, touchedFiles } from '../model/series.ts';
+import { chooseSeries, type Message, type Origin, originOf, type Patch } from '../model/series.ts';
+import { formatRange, parseRange } from './git-range.ts';
+import { type Mail, mailsIn, nameOf, type OpenMail, openMails, readText, statOf } from './mailbox.ts';
+import { readPatchFolder } from './patch-folder.ts';
 
 export interface Series {
   /** For run folders and people: `gmem-fdinfo`. */
@@ -19,66 +19,77 @@ export interface Series {
   title: string;
   provides: string[];
   patches: Patch[];
+  /** 3 of `[PATCH v3]`; 1 when nothing says so. */
+  revision: number;
+  origin: Origin;
+  /** What was left out, and why, in sentences. */
+  notes: string[];
 }
 
-/** Bytes of a series at most: a mail archive of a whole list is not a series. */
-const SERIES_BYTES_MAX = 64 * 1024 * 1024;
-
 /**
- * Reads a series from an mbox or a folder of `*.patch` files (in the order of their names).
+ * Reads a series from a mailbox, a folder or a git range; see README.md for what each may hold.
  * A folder may hold a `series.json` with title and promises (results/schema/series.schema.json).
- * @throws UsageError when there is nothing to read or a message is neither a patch nor a cover letter
+ * @throws UsageError when there is nothing to read, it is not one whole series, or a patch leaves the tree
  */
 export async function readSeries(spec: string): Promise<Series> {
-  const place = await locate(spec);
-  const info = await stat(place);
-  const slug = path.basename(place).replace(/\.(mbox|mbx|patch|eml)$/, '');
-  const manifest = info.isDirectory() ? await readManifest(place) : undefined;
-  const mails = info.isDirectory() ? await readFolder(place) : await readMbox(place, info.size);
-  const found: { head: MailHead; patch: Omit<Patch, 'index'> }[] = [];
-  let cover: string | undefined;
-  for (const { source, mail } of mails) {
-    const head = readMailHead(mail);
-    // A cover letter may hold a diff: the one against the last revision.
-    if (head.number === 0 && !head.isReply) {
-      cover = head.subject;
-      continue;
-    }
-    if (!head.hasDiff || head.isReply) throw notAPatch(source, head.subject);
-    found.push({ head, patch: { subject: head.subject, source, mail, files: touchedFiles(mail) } });
-  }
-  // The names of files are an order already, and a folder may hold a part of a series on purpose.
-  const order = info.isDirectory() ? [...found.keys()] : orderByNumber(found.map((one) => one.head));
-  if (typeof order === 'string') throw notWhole(spec, order);
-  const patches = order.flatMap((position, index) => {
-    const one = found[position];
-    return one === undefined ? [] : [{ index: index + 1, ...one.patch }];
-  });
-  if (patches.length === 0) {
-    throw new UsageError({
-      code: 'empty-series',
-      message: `${spec} has no patch in it`,
-      hint: 'give an mbox or a folder as git format-patch writes them',
-    });
-  }
+  const found = await findMails(spec);
+  const open = await openMails(found.mails, spec);
+  const { cover, patches, notes, revision } = found.isThread ? chosen(spec, open) : all(spec, open);
+  const whole = patches.map((one, index) => toPatch(one, index + 1));
+  refuseUnsafe(whole);
+  const origin = originOf([...(cover === undefined ? [] : [cover.body]), ...whole.map((one) => one.body)]);
   return {
-    slug,
-    title: manifest?.title ?? cover ?? patches[0]?.subject ?? slug,
-    provides: manifest?.provides ?? [],
-    patches,
+    slug: found.slug,
+    title: found.manifest?.title ?? (cover?.head.subject || whole[0]?.subject || found.slug),
+    provides: found.manifest?.provides ?? [],
+    patches: whole,
+    revision,
+    origin: { ...origin, baseCommit: origin.baseCommit ?? found.baseCommit },
+    notes: [...found.notes, ...notes],
   };
 }
 
 // --- internal ---
 
-async function locate(spec: string): Promise<string> {
+interface Found {
+  slug: string;
+  mails: Mail[];
+  /** The mails came in any order, with others among them. */
+  isThread: boolean;
+  manifest?: SeriesManifest | undefined;
+  baseCommit?: string | undefined;
+  notes: string[];
+}
+
+async function findMails(spec: string): Promise<Found> {
+  const place = await locate(spec);
+  if (place === undefined) {
+    const range = await parseRange(spec);
+    if (range === undefined) throw notThere(spec);
+    const slug = `${path.basename(path.resolve(range.folder))}-${range.from}..${range.to}`;
+    return { slug, isThread: false, ...(await formatRange(range, spec)) };
+  }
+  const slug = nameOf(place);
+  if (!(await statOf(place)).isDirectory())
+    return { slug, mails: mailsIn(await readText(place), spec), isThread: true, notes: [] };
+  return { slug, ...(await readPatchFolder(place)), manifest: await readManifest(place) };
+}
+
+async function locate(spec: string): Promise<string | undefined> {
   // `infra/series/<slug>` also works from elsewhere than kvm-hil's own folder.
   for (const candidate of [path.resolve(spec), inPackage(spec)])
-    if (await exists(candidate)) return candidate;
-  throw new UsageError({
+    if (spec !== '' && (await exists(candidate))) return candidate;
+  return undefined;
+}
+
+function notThere(spec: string): UsageError {
+  const isMail = /^https?:|^<?[^\s/]+@[^\s/]+>?$/.test(spec);
+  return new UsageError({
     code: 'no-series',
     message: `--series ${spec}: there is no such file or folder`,
-    hint: 'a series is an mbox or a folder of patches',
+    hint: isMail
+      ? 'nothing is fetched: b4 mbox <message-id> gets a thread, lore has it as <address of a mail>/t.mbox.gz'
+      : 'a series is an mbox (.gz too), a folder of patches, or a git range PATH@A..B',
   });
 }
 
@@ -88,69 +99,78 @@ async function readManifest(folder: string): Promise<SeriesManifest | undefined>
   return checkDocument<SeriesManifest>('series', await readJson(file), file);
 }
 
-interface Mail {
-  source: string;
-  mail: string;
+interface Chosen {
+  cover: OpenMail | undefined;
+  patches: OpenMail[];
+  revision: number;
+  notes: string[];
 }
 
-async function readFolder(folder: string): Promise<Mail[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.patch')).sort();
-  const mails: Mail[] = [];
-  let bytes = 0;
-  for (const name of names) {
-    const file = path.join(folder, name);
-    bytes += (await stat(file)).size;
-    if (bytes > SERIES_BYTES_MAX) throw tooLarge(folder);
-    // latin1 keeps every byte as it is; git reads the charset from the headers.
-    mails.push({ source: name, mail: await readFile(file, 'latin1') });
+/** Of a thread: the newest whole revision. */
+function chosen(spec: string, open: readonly OpenMail[]): Chosen {
+  const messages = open.map(({ head, body }): Message => {
+    const hasDiff = touchedFiles(body).length > 0;
+    const content = hasDiff ? `${head.subject}\n${body}` : '';
+    return { ...head, hasDiff, content, changeId: originOf([body]).changeId };
+  });
+  const choice = chooseSeries(messages);
+  if ('problem' in choice) {
+    throw new UsageError({
+      code: choice.code,
+      message: `${spec} ${choice.problem}`,
+      hint: HINTS[choice.code],
+    });
   }
-  return mails;
+  const patches = choice.patches.flatMap((at) => open[at] ?? []);
+  return { ...choice, patches, cover: choice.cover === undefined ? undefined : open[choice.cover] };
 }
 
-async function readMbox(file: string, size: number): Promise<Mail[]> {
-  if (size > SERIES_BYTES_MAX) throw tooLarge(file);
-  if (size === 0) return [];
-  return withTemporaryFolder(async (folder) => {
-    const split = await git(folder, ['mailsplit', '-b', '--keep-cr', `-o${folder}`, file]);
-    if (split.failed) throw notAnMbox(file, split.stderr);
-    const names = (await readdir(folder)).sort();
-    return await Promise.all(
-      names.map(async (name, index) => ({
-        source: `message ${index + 1}`,
-        mail: await readFile(path.join(folder, name), 'latin1'),
-      })),
-    );
-  });
+const HINTS = {
+  'empty-series': 'give an mbox or a folder as git format-patch writes them',
+  'not-a-patch': 'give an mbox or a folder as git format-patch writes them',
+  'not-whole':
+    'give all patches of one revision; a part of a series, on purpose, goes into a folder of its own',
+  'several-series':
+    'give one of them; what is to be tested together goes into a folder, in the order of its names',
+} as const;
+
+/** Of a folder or a range: all. The names of files are an order, and a folder may hold a part of a series on purpose. */
+function all(spec: string, open: readonly OpenMail[]): Chosen {
+  // A cover letter may hold a diff: the one against the last revision.
+  const isCover = ({ head }: OpenMail) => head.number === 0 && !head.isReply;
+  const patches = open.filter((one) => !isCover(one));
+  const other = patches.find((one) => one.head.isReply || touchedFiles(one.body).length === 0);
+  if (other !== undefined) {
+    const { subject, isReply } = other.head;
+    const what = isReply ? 'is a reply' : 'has no diff and is not a cover letter';
+    throw new UsageError({
+      code: 'not-a-patch',
+      message: `${other.source}${subject === '' ? '' : ` ("${subject}")`} ${what}`,
+      hint: 'take replies and other mail out of the folder; a whole thread is an mbox',
+    });
+  }
+  if (patches.length === 0) {
+    throw new UsageError({
+      code: 'empty-series',
+      message: `${spec} has no patch in it${open.length === 0 ? '' : ', only a cover letter'}`,
+      hint: HINTS['empty-series'],
+    });
+  }
+  const revision = Math.max(...patches.map((one) => one.head.revision));
+  return { cover: open.find(isCover), patches, revision, notes: [] };
 }
 
-function notAnMbox(file: string, why: string): UsageError {
-  return new UsageError({
-    code: 'not-an-mbox',
-    message: `${file} is not an mbox: ${lastLines(why, 1)}`,
-    hint: 'give a mailbox as `git format-patch --stdout` writes it, or a folder of patches',
-  });
+function toPatch({ head, source, mail, body }: OpenMail, index: number): Patch {
+  return { index, subject: head.subject, source, mail, body, files: touchedFiles(body) };
 }
 
-function notAPatch(source: string, subject: string): UsageError {
-  return new UsageError({
-    code: 'not-a-patch',
-    message: `${source}${subject === '' ? '' : ` ("${subject}")`} has no diff and is not a cover letter`,
-    hint: 'take replies and other mail out of the series',
-  });
-}
-
-function notWhole(spec: string, problem: string): UsageError {
-  return new UsageError({
-    code: 'not-whole',
-    message: `${spec} is not one whole series: ${problem}`,
-    hint: 'give all patches of one revision',
-  });
-}
-
-function tooLarge(place: string): UsageError {
-  return new UsageError({
-    code: 'series-too-large',
-    message: `${place} is over ${SERIES_BYTES_MAX / 1024 / 1024} MiB, which no series is`,
-    hint: 'is it the mailbox of a whole list? Give the mails of the series only',
+function refuseUnsafe(patches: readonly Patch[]): void {
+  const found = unsafePath(patches.map((patch) => patch.body));
+  const patch = found === undefined ? undefined : patches[found.patch];
+  if (found === undefined || patch === undefined) return;
+  throw new UsageError({
+    code: 'unsafe-path',
+    message: `patch ${patch.index}/${patches.length} "${patch.subject}" ${found.why}: ${JSON.stringify(found.path)}`,
+    hint: 'no patch of the kernel does that: see where it comes from before you apply it anywhere',
   });
 }

@@ -10,8 +10,10 @@ import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
 import { confined } from '../effects/sandbox.ts';
 import { InfraError, KernelError } from '../errors.ts';
+import { type Hunk, likelyPlace, readHunks } from '../model/diff.ts';
 import type { EventSink } from '../model/events.ts';
-import { type Hunk, likelyPlace, type Patch, readHunks } from '../model/series.ts';
+import { asMboxrd } from '../model/mail.ts';
+import { type Origin, originNotes } from '../model/series.ts';
 import { dropGitLocks, moveTree } from './repair.ts';
 import type { Series } from './series.ts';
 import { type Base, baseLock, waiting } from './source.ts';
@@ -19,7 +21,7 @@ import { type Base, baseLock, waiting } from './source.ts';
 /**
  * Applies the series to the base, with `git am -3` semantics.
  * @returns the commit of the last patch: the same for the same base and patches, on every machine
- * @throws KernelError `conflict`, naming patch, file and hunk and showing what stands there now
+ * @throws KernelError `conflict`, naming patch, file and hunk and showing what stands there now; `corrupt-patch`
  */
 export function applySeries(
   base: Base,
@@ -27,6 +29,8 @@ export function applySeries(
   sink: EventSink,
   signal?: AbortSignal,
 ): Promise<string> {
+  for (const text of [...series.notes, ...originNotes(series.origin, base)])
+    sink({ type: 'note', text: `series: ${text}` });
   return withLock(baseLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
     const tree = treeOf(base);
     const work = path.join(base.folder, 'apply');
@@ -42,7 +46,7 @@ export function applySeries(
       const files: string[] = [];
       for (const patch of series.patches) {
         const file = path.join(mails, `${String(patch.index).padStart(4, '0')}.patch`);
-        await writeWhole(file, Buffer.from(dated(patch.mail), 'latin1'));
+        await writeWhole(file, Buffer.from(asMboxrd(dated(patch.mail)), 'latin1'));
         files.push(file);
       }
       const confinement = await confined({
@@ -50,14 +54,10 @@ export function applySeries(
         readable: [mails, path.join(tree, '.git', 'config')],
         tools: ['git'],
       });
-      const am = await git(
-        work,
-        ['am', '--3way', '--committer-date-is-author-date', '--no-gpg-sign', ...files],
-        { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS },
-      );
+      const am = await git(work, [...AM, ...files], { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS });
       if (am.timedOut || am.signal !== null) throw amStopped(am);
       if (am.failed)
-        throw ranOut(am) ?? (await describeConflict(work, series.patches, `${am.stdout}\n${am.stderr}`));
+        throw ranOut(am) ?? (await describeConflict(work, series, am.stderr));
       const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
       const commits = listed === '' ? [] : listed.split('\n');
       const commit = commits[0] ?? base.commit;
@@ -93,6 +93,18 @@ function amStopped(am: CommandResult): InfraError {
   return new InfraError({ code: 'am-stopped', message: `${howItEnded(am)} while applying the series` });
 }
 
+const AM = [
+  'am',
+  '--3way',
+  '--committer-date-is-author-date',
+  '--no-gpg-sign',
+  '--no-scissors',
+  // One mail a file, however a line of its message begins.
+  '--patch-format=mboxrd',
+  // Some servers encode CRLF; the ends of lines that are not encoded are git's already.
+  '--quoted-cr=strip',
+];
+
 // Without a date `git am` takes the time of day, and the commit is another one each time.
 function dated(mail: string): string {
   const head = mail.slice(0, mail.search(/\r?\n\r?\n/) + 1);
@@ -110,34 +122,40 @@ async function dropWorkTree(tree: string, work: string, mails: string): Promise<
 /** Lines of the tree around a hunk that are shown, before and after. */
 const AROUND_LINES = 3;
 
-async function describeConflict(
-  work: string,
-  patches: readonly Patch[],
-  output: string,
-): Promise<KernelError> {
+async function describeConflict(work: string, series: Series, output: string): Promise<KernelError> {
+  const { patches, origin } = series;
   // `git am` numbers the patches as they were given to it, and HEAD is at the last one that applied.
   const next = await gitOut(work, ['rev-parse', '--git-path', 'rebase-apply/next']);
   const number = Number(await readIfThere(path.resolve(work, next)));
   const applied = await gitOut(work, ['rev-parse', 'HEAD']);
   const patch = patches[number - 1];
-  if (patch === undefined) return conflict(`git am refuses the series: ${firstLine(output)}`, undefined);
+  if (patch === undefined) return conflict(`git am refuses the series: ${complaint(output)}`, origin);
   await git(work, ['am', '--abort']);
   await gitOut(work, ['checkout', '--quiet', '--force', '--detach', applied]);
   const check = await git(work, ['apply', '--check', '--cached', '-'], {
-    input: Buffer.from(patch.mail, 'latin1'),
+    input: Buffer.from(patch.body, 'latin1'),
   });
   const name = `patch ${patch.index}/${patches.length} "${patch.subject}"`;
-  const failed = /^error: patch failed: (.+):(\d+)$/m.exec(check.stderr);
-  if (failed === null) {
-    const why = /^error: (.*)$/m.exec(check.stderr)?.[1] ?? firstLine(output);
-    return conflict(`${name} does not apply: ${why}`, undefined);
+  const corrupt = /^error: (corrupt patch .*|.*patch fragment without header .*)$/m.exec(check.stderr);
+  if (corrupt !== null) {
+    return new KernelError({
+      code: 'corrupt-patch',
+      message: `${name} is damaged: ${corrupt[1]}`,
+      hint: 'it was cut off, or a mail program changed its lines: take it from git, or from a public archive',
+    });
   }
+  const failed = /^error: patch failed: (.+):(\d+)$/m.exec(check.stderr);
+  if (failed === null)
+    return conflict(`${name} does not apply: ${complaint(check.stderr, complaint(output))}`, origin);
   const [, file = '', line = '0'] = failed;
-  const hunk = readHunks(patch.mail).find((one) => one.file === file && one.oldStart === Number(line));
+  // What is compared with the file, and shown, is text as people read it.
+  const readable = Buffer.from(patch.body, 'latin1').toString('utf8');
+  const hunk = readHunks(readable).find((one) => one.file === file && one.oldStart === Number(line));
   const now = await git(work, ['show', `${applied}:${file}`]);
   const detail =
     hunk === undefined ? undefined : showHunk(hunk, now.failed ? undefined : now.stdout.split('\n'));
-  return conflict(`${name} does not apply to ${file}, hunk "${hunk?.header ?? `at line ${line}`}"`, detail);
+  const where = hunk?.header ?? `at line ${line}`;
+  return conflict(`${name} does not apply to ${file}, hunk "${where}"`, origin, detail);
 }
 
 function showHunk(hunk: Hunk, lines: string[] | undefined): string {
@@ -152,15 +170,19 @@ function showHunk(hunk: Hunk, lines: string[] | undefined): string {
   return `the patch expects\n${expects}\nand there stands\n${stands.join('\n')}`;
 }
 
-function conflict(message: string, detail: string | undefined): KernelError {
+function conflict(message: string, origin: Origin, detail?: string): KernelError {
+  const { baseCommit } = origin;
+  const made = baseCommit === undefined ? '' : `, base-commit ${baseCommit.slice(0, 12)}`;
   return new KernelError({
     code: 'conflict',
     message,
-    hint: 'rebase the series on this base, or choose the base that it was made for',
+    hint: `rebase the series on this base, or choose the base that it was made for${made}`,
     ...(detail === undefined ? {} : { detail }),
   });
 }
 
-function firstLine(text: string): string {
-  return text.trim().split('\n', 1)[0] ?? '';
+/** What git complains of first, without the word in front. */
+function complaint(output: string, otherwise = 'it gives no reason'): string {
+  const found = /^(?:error|fatal): (.*)$/m.exec(output)?.[1] ?? output.trim().split('\n', 1)[0] ?? '';
+  return found === '' ? otherwise : found;
 }

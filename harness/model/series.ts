@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// A patch series as git format-patch and b4 know it. Pure: texts in, values out.
+// A patch series as git format-patch, b4 and lore know it: which mails of a thread are its patches, which revision is
+// the newest whole one, what it says it was made on. Pure: values in, values out.
+import type { MailHead } from './mail.ts';
 
 export interface Patch {
   /** Position in the series, from 1. */
@@ -8,182 +10,371 @@ export interface Patch {
   subject: string;
   /** Where it came from: a file name, or `message 3` of an mbox. */
   source: string;
-  /** The mail as text, headers included. */
+  /** The mail as `git am` takes it, headers included; one character a byte. */
   mail: string;
+  /** Its body as `git apply` gets it, MIME undone: message and diff; one character a byte. */
+  body: string;
   /** Paths in the tree that the patch touches, sorted. */
   files: string[];
 }
 
-export interface MailHead {
-  subject: string;
-  /** 2 of `[PATCH v2 2/5]`; undefined when the subject has no number. */
-  number: number | undefined;
-  total: number | undefined;
+/** What a series says it was made on: lines that `git format-patch --base` and b4 write. */
+export interface Origin {
+  /** `base-commit:`, 7 to 64 hex digits. */
+  baseCommit: string | undefined;
+  /** `prerequisite-patch-id:` (git patch-id --stable), in the order in which they are to be applied. */
+  prerequisites: string[];
+  /** `change-id:`, the same for all revisions of a series that b4 prepares. */
+  changeId: string | undefined;
+}
+
+/** A mail of which a series may be made. */
+export interface Message extends MailHead {
+  /** There is a diff in it. */
   hasDiff: boolean;
-  /** An answer to a mail; what looks like a patch in it is a quotation or a suggestion. */
-  isReply: boolean;
+  changeId: string | undefined;
+  /** Equal for equal patches: the same one may have come on two ways. Empty for a mail without a diff. */
+  content: string;
+}
+
+export interface Choice {
+  /** Positions of the patches in the order of their numbers. */
+  patches: number[];
+  /** Position of the cover letter. */
+  cover: number | undefined;
+  revision: number;
+  /** What was not taken, in sentences; empty when everything was. */
+  notes: string[];
+}
+
+export interface NoChoice {
+  code: 'empty-series' | 'not-a-patch' | 'not-whole' | 'several-series';
+  /** Follows the name of the file: `has no patch in it`. */
+  problem: string;
 }
 
 /**
- * What the head of a patch mail says. `git mailinfo` is the authority when a patch is applied; here only enough is
- * read to order and name the patches.
- * @param mail one character a byte
+ * The series in a mailbox: of a thread with replies and revisions, the newest revision that is whole.
+ * @returns what is wrong when there is none, or more than one
  */
-export function readMailHead(mail: string): MailHead {
-  const head = mail.slice(0, headerEnd(mail));
-  const unfolded = head.replace(/\r?\n[ \t]+/g, ' ');
-  const raw = headerText(/^Subject:[ \t]*(.*)$/im.exec(unfolded)?.[1] ?? '').trim();
-  const prefix = /^((?:\[[^\]]*\]\s*)+)/.exec(raw)?.[1] ?? '';
-  const number = /(\d+)\/(\d+)/.exec(prefix);
+export function chooseSeries(messages: readonly Message[]): Choice | NoChoice {
+  const kept = withoutCopies(messages);
+  const groups = groupsOf(messages, kept);
+  const order = [...groups].sort(
+    (a, b) => byRank(a, b) || Number(isBelow(messages, a)) - Number(isBelow(messages, b)),
+  );
+  const chosen = order.find((group) => problemOf(group) === undefined);
+  if (chosen === undefined) return noChoice(messages, order[0]);
+  const thread = threadsOf(messages);
+  const rival = order.find((group) => group !== chosen && !areRelated(messages, thread, chosen, group));
+  const twin = order.find(
+    (group) => group !== chosen && byRank(chosen, group) === 0 && !isBelow(messages, group),
+  );
+  const other = rival ?? twin;
+  if (other !== undefined) {
+    return {
+      code: 'several-series',
+      problem: `has two series in it: ${describe(messages, chosen)} and ${describe(messages, other)}`,
+    };
+  }
+  const notes: string[] = [];
+  const newest = order[0];
+  if (newest !== undefined && newest !== chosen) {
+    notes.push(
+      `${revisionName(newest.revision)} is not whole (${problemOf(newest)}): ` +
+        `${revisionName(chosen.revision)} is taken`,
+    );
+  }
+  const left = leftOut(messages, kept, groups, chosen);
+  if (left !== undefined) {
+    const { length } = chosen.patches;
+    const count = `${length} patch${length === 1 ? '' : 'es'}`;
+    notes.push(`${count} of ${revisionName(chosen.revision)} taken; left out: ${left}`);
+  }
   return {
-    subject: raw.slice(prefix.length).trim(),
-    number: number === null ? undefined : Number(number[1]),
-    total: number === null ? undefined : Number(number[2]),
-    hasDiff: touchedFiles(mail).length > 0,
-    isReply: /^(?:re|aw|fwd?):/i.test(raw),
+    patches: chosen.patches.map((one) => one.at),
+    cover: chosen.cover,
+    revision: chosen.revision,
+    notes,
+  };
+}
+
+/** `v3`, `v2.1` */
+export function revisionName(revision: number): string {
+  const minor = Math.round((revision % 1) * 100);
+  return `v${Math.trunc(revision)}${minor === 0 ? '' : `.${minor}`}`;
+}
+
+/** Patches that a series may be waiting for, at most; more are not kept. */
+const PREREQUISITES_MAX = 1000;
+
+/** @param texts bodies of the cover letter and the patches, in order; the first one that says something counts */
+export function originOf(texts: readonly string[]): Origin {
+  const first = (pattern: RegExp) => {
+    for (const text of texts) {
+      const found = pattern.exec(text)?.[1];
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  };
+  const prerequisites = texts
+    .map((text) => [...text.matchAll(/^prerequisite-patch-id: ([0-9a-f]{40,64})[ \t\r]*$/gm)])
+    .find((found) => found.length > 0);
+  return {
+    baseCommit: first(/^base-commit: ([0-9a-f]{7,64})\b/m),
+    prerequisites: (prerequisites ?? []).slice(0, PREREQUISITES_MAX).map((match) => match[1] ?? ''),
+    changeId: first(/^change-id: (\S{1,200})[ \t\r]*$/m),
   };
 }
 
 /**
- * Positions of the patches of an mbox in the order of their numbers: mails arrive in any order.
- * @returns what is wrong when the numbers do not make one whole series
+ * What does not fit between a series and the base that it is put on, in sentences.
+ * @param base its name for people, and the commit of its source
  */
-export function orderByNumber(heads: readonly MailHead[]): number[] | string {
-  const positions = heads.map((_, index) => index);
-  const numbers = heads.map((head) => head.number ?? 0);
-  if (numbers.includes(0)) return positions;
-  const total = Math.max(...heads.map((head) => head.total ?? 0));
-  for (let number = 1; number <= total; number++) {
-    const count = numbers.filter((one) => one === number).length;
-    if (count === 0) return `patch ${number}/${total} is missing`;
-    if (count > 1) return `there are ${count} patches ${number}/${total}`;
+export function originNotes(origin: Origin, base: { name: string; commit: string }): string[] {
+  const { baseCommit, prerequisites } = origin;
+  const notes: string[] = [];
+  if (baseCommit !== undefined && !base.commit.startsWith(baseCommit)) {
+    notes.push(
+      `made for base-commit ${baseCommit.slice(0, 12)}, put on ${base.name} (${base.commit.slice(0, 12)})`,
+    );
   }
-  const beyond = numbers.find((number) => number > total);
-  if (beyond !== undefined) return `patch ${beyond}/${total} is one too many`;
-  return positions.sort((a, b) => (numbers[a] ?? 0) - (numbers[b] ?? 0));
-}
-
-/** Paths that a patch touches, from its `diff --git`, `---` and `+++` lines; sorted, each once. */
-export function touchedFiles(mail: string): string[] {
-  const files = new Set<string>();
-  for (const match of mail.matchAll(/^diff --git a\/(\S+) b\/(\S+)\r?$/gm)) {
-    files.add(match[1] ?? '');
-    files.add(match[2] ?? '');
+  const count = prerequisites.length;
+  if (count > 0) {
+    const more = count > SHOWN_MAX ? ` and ${count - SHOWN_MAX} more` : '';
+    const ids = prerequisites.slice(0, SHOWN_MAX).map((id) => id.slice(0, 12));
+    notes.push(
+      `needs ${count} other patch${count === 1 ? '' : 'es'} first (prerequisite-patch-id ${ids.join(', ')}${more}); ` +
+        `the base has to have ${count === 1 ? 'it' : 'them'}`,
+    );
   }
-  for (const match of mail.matchAll(/^(?:---|\+\+\+) [ab]\/([^\t\r\n]+?)(?:\t.*)?\r?$/gm))
-    files.add(match[1] ?? '');
-  return [...files].sort();
-}
-
-export interface Hunk {
-  file: string;
-  /** First line in the old file, from 1. */
-  oldStart: number;
-  oldLines: number;
-  /** The header as written: `@@ -10,7 +10,9 @@ static int f(void)`. */
-  header: string;
-  /** Lines that the patch expects to find: context and removed ones. */
-  expects: string[];
-}
-
-/** The hunks of a unified diff, in order. */
-export function readHunks(mail: string): Hunk[] {
-  const hunks: Hunk[] = [];
-  let file = '';
-  let current: Hunk | undefined;
-  /** Lines of the hunk that are still to come, of the old and of the new file. */
-  let left = { old: 0, fresh: 0 };
-  for (const line of mail.split(/\r?\n/)) {
-    if (current !== undefined && (left.old > 0 || left.fresh > 0)) {
-      const kind = line[0] ?? ' ';
-      if (kind === '\\') continue;
-      const old = kind === ' ' || kind === '-' ? 1 : 0;
-      const fresh = kind === ' ' || kind === '+' ? 1 : 0;
-      if (old + fresh > 0 && old <= left.old && fresh <= left.fresh) {
-        if (old > 0) current.expects.push(line.slice(1));
-        left = { old: left.old - old, fresh: left.fresh - fresh };
-        continue;
-      }
-      // Cut off, or shorter than it says.
-      current = undefined;
-    }
-    const from = /^--- (?:a\/)?([^\t]+)/.exec(line);
-    const to = /^\+\+\+ (?:b\/)?([^\t]+)/.exec(line);
-    if (from !== null) file = from[1] ?? '';
-    if (to !== null && to[1] !== '/dev/null') file = to[1] ?? '';
-    const header = /^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@.*$/.exec(line);
-    if (header === null) continue;
-    left = { old: Number(header[2] ?? 1), fresh: Number(header[3] ?? 1) };
-    current = { file, oldStart: Number(header[1]), oldLines: left.old, header: line, expects: [] };
-    hunks.push(current);
-  }
-  return hunks;
-}
-
-/** How far from its line number a hunk is looked for. */
-const SEARCH_LINES = 400;
-
-/** The line, from 1, at which most of what the hunk expects stands in the file: where to look at a conflict. */
-export function likelyPlace(hunk: Hunk, lines: readonly string[]): number {
-  const first = Math.max(1, hunk.oldStart - SEARCH_LINES);
-  const last = Math.min(Math.max(1, lines.length - hunk.expects.length + 1), hunk.oldStart + SEARCH_LINES);
-  let best = Math.min(Math.max(1, hunk.oldStart), Math.max(1, lines.length));
-  let bestScore = 0;
-  for (let start = first; start <= last; start++) {
-    const hits = hunk.expects.filter(
-      (line, index) => line.trim() !== '' && lines[start - 1 + index] === line,
-    ).length;
-    // Nearer is better among equals.
-    const score = hits - Math.abs(start - hunk.oldStart) / (2 * SEARCH_LINES);
-    if (hits > 0 && score > bestScore) {
-      bestScore = score;
-      best = start;
-    }
-  }
-  return best;
+  return notes;
 }
 
 // --- internal ---
 
-function headerEnd(mail: string): number {
-  const end = /\r?\n\r?\n/.exec(mail);
-  return end === null ? mail.length : end.index;
+/** Things of a kind that a message names; the rest is counted. */
+const SHOWN_MAX = 4;
+
+/** Mails that would be applied together: of one revision, one prefix and one count. */
+interface Group {
+  revision: number;
+  tags: string[];
+  total: number | undefined;
+  cover: number | undefined;
+  /** In the order of their numbers, or of the mailbox. */
+  patches: { at: number; number: number | undefined; subject: string; hasDiff: boolean }[];
 }
 
-// Undoes RFC 2047 words, and reads what was not encoded as UTF-8 when it is that.
-function headerText(raw: string): string {
-  const joined = raw.replace(/(\?=)[ \t]+(?==\?)/g, '$1');
-  return joined
-    .split(/(=\?[^?]{1,40}\?[bq]\?[^?]*\?=)/i)
-    .map((part) => {
-      const word = /^=\?([^?*]+)[^?]*\?([bq])\?([^?]*)\?=$/i.exec(part);
-      if (word === null) return decoded(part, 'utf-8') ?? part;
-      const [, charset = '', kind = '', text = ''] = word;
-      return decoded(kind.toLowerCase() === 'b' ? fromBase64(text) : fromQ(text), charset) ?? part;
+/** Positions of the mails, of copies the first. */
+function withoutCopies(messages: readonly Message[]): number[] {
+  const seen = new Set<string>();
+  return [...messages.entries()].flatMap(([at, { id, content, revision, number, total }]) => {
+    // A patch that did not change from one revision to the next is no copy.
+    const place = `${revision} ${number}/${total}`;
+    const keys = [...(id === undefined ? [] : [id]), ...(content === '' ? [] : [`${place} ${content}`])];
+    const isCopy = keys.some((key) => seen.has(key));
+    for (const key of keys) seen.add(key);
+    return isCopy ? [] : [at];
+  });
+}
+
+function groupsOf(messages: readonly Message[], kept: readonly number[]): Group[] {
+  const members = kept.filter((at) => {
+    const message = messages[at];
+    return message !== undefined && !message.isReply && (message.number !== undefined || message.hasDiff);
+  });
+  const tagsOf = (at: number) => messages[at]?.tags.join(' ') ?? '';
+  const byCount = (at: number) => {
+    const { revision, total } = messages[at] ?? { revision: 0, total: undefined };
+    return `${revision} of ${total ?? tagsOf(at)}`;
+  };
+  return partition(members, byCount)
+    .flatMap((one) => {
+      const numbers = one.map((at) => messages[at]?.number).filter((number) => number !== undefined);
+      // Some put a word into one subject only; two series of as many patches show by their numbers.
+      return new Set(numbers).size === numbers.length ? [one] : partition(one, tagsOf);
     })
-    .join('');
+    .map((one) => toGroup(messages, one))
+    .filter((group) => group.patches.length > 0);
 }
 
-function fromQ(text: string): string {
-  return text
-    .replaceAll('_', ' ')
-    .replace(/=([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
-
-function fromBase64(text: string): string {
-  try {
-    return atob(text);
-  } catch {
-    return text;
+function partition(members: readonly number[], keyOf: (at: number) => string): number[][] {
+  const parts = new Map<string, number[]>();
+  for (const at of members) {
+    const part = parts.get(keyOf(at));
+    if (part === undefined) parts.set(keyOf(at), [at]);
+    else part.push(at);
   }
+  return [...parts.values()];
 }
 
-/** Undefined when the bytes are none of this character set, or nobody knows it. */
-function decoded(bytes: string, charset: string): string | undefined {
-  try {
-    const codes = Uint8Array.from(bytes, (letter) => letter.charCodeAt(0));
-    return new TextDecoder(charset, { fatal: true }).decode(codes);
-  } catch {
-    return undefined;
+function toGroup(messages: readonly Message[], members: readonly number[]): Group {
+  const heads = members.flatMap((at) => {
+    const message = messages[at];
+    return message === undefined ? [] : [{ ...message, at }];
+  });
+  // A cover letter may hold a diff: the one against the last revision.
+  const patches = heads.filter((one) => one.number !== 0);
+  const first = patches[0];
+  if (first?.total !== undefined) patches.sort((a, b) => (a.number ?? 0) - (b.number ?? 0));
+  return {
+    revision: first?.revision ?? 1,
+    tags: first?.tags ?? [],
+    total: first?.total,
+    cover: heads.find((one) => one.number === 0)?.at,
+    patches: patches.map(({ at, number, subject, hasDiff }) => ({ at, number, subject, hasDiff })),
+  };
+}
+
+/** Why the group is no series. */
+function problemOf(group: Group): string | undefined {
+  const { patches, total } = group;
+  const empty = patches.find((patch) => !patch.hasDiff);
+  if (empty !== undefined) return `patch ${empty.number ?? 1}/${total ?? 1} ("${empty.subject}") has no diff`;
+  if (total === undefined) return undefined;
+  const numbers = patches.map((patch) => patch.number ?? 0);
+  const missing: number[] = [];
+  const there = new Set(numbers);
+  for (let number = 1; number <= total && missing.length < SHOWN_MAX; number++)
+    if (!there.has(number)) missing.push(number);
+  const count = total - [...there].filter((number) => number <= total).length;
+  if (count === 1) return `patch ${missing[0]}/${total} is missing`;
+  if (count > 1) {
+    const more = count > missing.length ? ` and ${count - missing.length} more` : '';
+    return `patches ${missing.map((number) => `${number}/${total}`).join(', ')}${more} are missing`;
   }
+  const beyond = numbers.find((number) => number > total);
+  if (beyond !== undefined) return `patch ${beyond}/${total} is one too many`;
+  const again = patches.find((patch, at) => patches[at + 1]?.number === patch.number);
+  if (again === undefined) return undefined;
+  const same = patches.filter((patch) => patch.number === again.number);
+  return `there are ${same.length} patches ${again.number}/${total}: ${subjects(same)}`;
+}
+
+const rankOf = (group: Group): number[] => [
+  group.revision,
+  // What a maintainer's bot or a tree sends has a diff, but not this word.
+  group.tags.includes('patch') || group.tags.includes('rfc') ? 1 : 0,
+  group.tags.includes('resend') ? 1 : 0,
+  group.tags.includes('rfc') ? 0 : 1,
+];
+
+/** The newest first; 0 for two of which neither is newer. */
+function byRank(a: Group, b: Group): number {
+  const other = rankOf(b);
+  for (const [at, value] of rankOf(a).entries()) {
+    const difference = (other[at] ?? 0) - value;
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+/** For each message a number that all of its thread have. */
+function threadsOf(messages: readonly Message[]): number[] {
+  const root = messages.map((_, at) => at);
+  const find = (at: number): number => {
+    let top = at;
+    while (root[top] !== top) {
+      // Each step shortens the next one's way.
+      root[top] = root[root[top] ?? top] ?? top;
+      top = root[top] ?? top;
+    }
+    return top;
+  };
+  const known = new Map<string, number>();
+  for (const [at, message] of messages.entries()) {
+    for (const id of [...(message.id === undefined ? [] : [message.id]), ...message.parents]) {
+      const other = known.get(id);
+      if (other === undefined) known.set(id, at);
+      else root[find(at)] = find(other);
+    }
+  }
+  return messages.map((_, at) => find(at));
+}
+
+const membersOf = (group: Group): number[] => [
+  ...(group.cover === undefined ? [] : [group.cover]),
+  ...group.patches.map((patch) => patch.at),
+];
+
+/** Revisions of one work: of one thread or one sender, or with a mail of the same name. */
+function areRelated(messages: readonly Message[], thread: readonly number[], a: Group, b: Group): boolean {
+  const traits = (group: Group) =>
+    membersOf(group).flatMap((at) => {
+      const { from, subject, changeId } = messages[at] ?? { from: '', subject: '', changeId: undefined };
+      return [
+        `thread ${thread[at]}`,
+        `subject ${subject.toLowerCase()}`,
+        ...(from === '' ? [] : [`from ${from}`]),
+        ...(changeId === undefined ? [] : [`change ${changeId}`]),
+      ];
+    });
+  const known = new Set(traits(a));
+  return traits(b).some((trait) => known.has(trait));
+}
+
+/** The group answers a mail of the mailbox: somebody's own idea in the thread of the series. */
+function isBelow(messages: readonly Message[], group: Group): boolean {
+  const own = new Set(membersOf(group));
+  const ids = new Set(messages.flatMap((one, at) => (one.id === undefined || own.has(at) ? [] : [one.id])));
+  return membersOf(group).every((at) => messages[at]?.parents.some((id) => ids.has(id)) === true);
+}
+
+function noChoice(messages: readonly Message[], newest: Group | undefined): NoChoice {
+  if (newest !== undefined)
+    return { code: 'not-whole', problem: `is not one whole series: ${problemOf(newest)}` };
+  const cover = messages.find((message) => message.number === 0 && !message.isReply);
+  if (cover !== undefined) {
+    return {
+      code: 'empty-series',
+      problem: `has no patch in it, only the cover letter "${cover.subject}"`,
+    };
+  }
+  const first = messages[0];
+  if (first === undefined) return { code: 'empty-series', problem: 'has no patch in it: it is empty' };
+  if (messages.every((message) => message.isReply))
+    return { code: 'empty-series', problem: 'has no patch in it, only replies' };
+  const name = first.subject === '' ? '' : ` ("${first.subject}")`;
+  return { code: 'not-a-patch', problem: `has no patch in it: message 1${name} has no diff` };
+}
+
+function leftOut(
+  messages: readonly Message[],
+  kept: readonly number[],
+  groups: readonly Group[],
+  chosen: Group,
+): string | undefined {
+  const used = new Set(groups.flatMap(membersOf));
+  const parts: string[] = [];
+  const add = (count: number, one: string, many: string) => {
+    if (count > 0) parts.push(`${count} ${count === 1 ? one : many}`);
+  };
+  const byRevision = new Map<string, number>();
+  for (const group of groups.filter((one) => one !== chosen)) {
+    const name = revisionName(group.revision);
+    byRevision.set(name, (byRevision.get(name) ?? 0) + group.patches.length);
+  }
+  for (const [name, count] of byRevision) add(count, `patch of ${name}`, `patches of ${name}`);
+  const rest = kept.filter((at) => !used.has(at));
+  const replies = rest.filter((at) => messages[at]?.isReply === true).length;
+  add(replies, 'reply', 'replies');
+  add(rest.length - replies, 'other mail', 'other mails');
+  add(messages.length - kept.length, 'mail that came twice', 'mails that came twice');
+  return parts.length === 0 ? undefined : parts.join(', ');
+}
+
+function describe(messages: readonly Message[], group: Group): string {
+  const title = messages[group.cover ?? group.patches[0]?.at ?? 0]?.subject ?? '';
+  return `"${title}" (${revisionName(group.revision)}, ${group.patches.length})`;
+}
+
+function subjects(patches: readonly { subject: string }[]): string {
+  const more = patches.length > SHOWN_MAX ? ` and ${patches.length - SHOWN_MAX} more` : '';
+  return (
+    patches
+      .slice(0, SHOWN_MAX)
+      .map((patch) => `"${patch.subject}"`)
+      .join(', ') + more
+  );
 }

@@ -18,7 +18,8 @@ import { InterruptedError, KernelError } from '../../errors.ts';
 import type { Series } from '../../kernel/series.ts';
 import type { Base } from '../../kernel/source.ts';
 import { applySeries, checkOut, treeOf } from '../../kernel/tree.ts';
-import { readMailHead, touchedFiles } from '../../model/series.ts';
+import { touchedFiles } from '../../model/diff.ts';
+import { mailBody, readMailHead } from '../../model/mail.ts';
 import { caught, withTemp } from '../temp.ts';
 import { type Change, commitsOn, copyBase, edited, FILES, fakeBase, mbox } from './fake-base.ts';
 
@@ -38,9 +39,11 @@ function seriesOf(text: string): Series {
   const mails = text.split(/^(?=From 0000)/m).filter((mail) => mail !== '');
   const patches = mails.map((mail, index) => {
     const { subject } = readMailHead(mail);
-    return { index: index + 1, subject, source: `mail ${index + 1}`, mail, files: touchedFiles(mail) };
+    const body = mailBody(mail);
+    return { index: index + 1, subject, source: `mail ${index + 1}`, mail, body, files: touchedFiles(body) };
   });
-  return { slug: 'series', title: 'a series', provides: [], patches };
+  const origin = { baseCommit: undefined, prerequisites: [], changeId: undefined };
+  return { slug: 'series', title: 'a series', provides: [], patches, revision: 1, origin, notes: [] };
 }
 
 /** One patch with this diff. */

@@ -4,9 +4,10 @@
 import { readdirSync } from 'node:fs';
 import t from 'tap';
 import { firstBuildError } from '../../model/build-log.ts';
+import { likelyPlace, readHunks } from '../../model/diff.ts';
 import { lostRecords, parseKmsg, stripConsoleStamp } from '../../model/kmsg.ts';
+import { readMailHead } from '../../model/mail.ts';
 import { foldObservations } from '../../model/observation.ts';
-import { likelyPlace, readHunks, readMailHead } from '../../model/series.ts';
 import { findSplats } from '../../model/splat.ts';
 import { fixture, fixturePath, seeded } from '../temp.ts';
 
