@@ -185,7 +185,7 @@ const KINDS: readonly (readonly [pattern: RegExp, is: string, hint: string])[] =
     'a web page',
     'lore has the mailbox of a thread at the address of any of its mails, with /t.mbox.gz behind it',
   ],
-  [/\0/, 'not text: it has bytes of zero', 'give a mailbox, or patches as git format-patch writes them'],
+  [/\0/, 'not text: it has NUL bytes', 'give a mailbox, or patches as git format-patch writes them'],
 ];
 
 function foreignKind(text: string): { is: string; hint: string } | undefined {

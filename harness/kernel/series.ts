@@ -8,7 +8,8 @@ import { checkDocument } from '../effects/schema.ts';
 import { UsageError } from '../errors.ts';
 import { touchedFiles, unsafePath } from '../model/diff.ts';
 import type { SeriesManifest } from '../model/manifest.ts';
-import { chooseSeries, type Message, type Origin, originOf, type Patch } from '../model/series.ts';
+import { type Origin, originOf } from '../model/origin.ts';
+import { chooseSeries, type Patch, toMessage } from '../model/series.ts';
 import { formatRange, parseRange } from './git-range.ts';
 import { type Mail, mailsIn, nameOf, type OpenMail, openMails, readText, statOf } from './mailbox.ts';
 import { readPatchFolder } from './patch-folder.ts';
@@ -108,11 +109,7 @@ interface Chosen {
 
 /** Of a thread: the newest whole revision. */
 function chosen(spec: string, open: readonly OpenMail[]): Chosen {
-  const messages = open.map(({ head, body }): Message => {
-    const hasDiff = touchedFiles(body).length > 0;
-    const content = hasDiff ? `${head.subject}\n${body}` : '';
-    return { ...head, hasDiff, content, changeId: originOf([body]).changeId };
-  });
+  const messages = open.map(({ head, body }) => toMessage(head, body));
   const choice = chooseSeries(messages);
   if ('problem' in choice) {
     throw new UsageError({

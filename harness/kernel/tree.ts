@@ -13,7 +13,7 @@ import { InfraError, KernelError } from '../errors.ts';
 import { type Hunk, likelyPlace, readHunks } from '../model/diff.ts';
 import type { EventSink } from '../model/events.ts';
 import { asMboxrd } from '../model/mail.ts';
-import { type Origin, originNotes } from '../model/series.ts';
+import { type Origin, originNotes } from '../model/origin.ts';
 import { dropGitLocks, moveTree } from './repair.ts';
 import type { Series } from './series.ts';
 import { type Base, baseLock, waiting } from './source.ts';
@@ -21,7 +21,8 @@ import { type Base, baseLock, waiting } from './source.ts';
 /**
  * Applies the series to the base, with `git am -3` semantics.
  * @returns the commit of the last patch: the same for the same base and patches, on every machine
- * @throws KernelError `conflict`, naming patch, file and hunk and showing what stands there now; `corrupt-patch`
+ * @throws KernelError `conflict`, naming patch, file and hunk and showing what stands there now; `corrupt-patch`,
+ *   `bad-mail`
  */
 export function applySeries(
   base: Base,
@@ -142,6 +143,13 @@ async function describeConflict(work: string, series: Series, output: string): P
       code: 'corrupt-patch',
       message: `${name} is damaged: ${corrupt[1]}`,
       hint: 'it was cut off, or a mail program changed its lines: take it from git, or from a public archive',
+    });
+  }
+  if (!check.failed) {
+    return new KernelError({
+      code: 'bad-mail',
+      message: `git am refuses ${name}: ${complaint(output)}`,
+      hint: 'mend the headers of its mail: author and date are taken from them',
     });
   }
   const failed = /^error: patch failed: (.+):(\d+)$/m.exec(check.stderr);

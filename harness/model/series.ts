@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A patch series as git format-patch, b4 and lore know it: which mails of a thread are its patches, which revision is
-// the newest whole one, what it says it was made on. Pure: values in, values out.
+// the newest whole one. Pure: values in, values out.
+import { touchedFiles } from './diff.ts';
 import type { MailHead } from './mail.ts';
+import { originOf } from './origin.ts';
 
 export interface Patch {
   /** Position in the series, from 1. */
@@ -16,16 +18,6 @@ export interface Patch {
   body: string;
   /** Paths in the tree that the patch touches, sorted. */
   files: string[];
-}
-
-/** What a series says it was made on: lines that `git format-patch --base` and b4 write. */
-export interface Origin {
-  /** `base-commit:`, 7 to 64 hex digits. */
-  baseCommit: string | undefined;
-  /** `prerequisite-patch-id:` (git patch-id --stable), in the order in which they are to be applied. */
-  prerequisites: string[];
-  /** `change-id:`, the same for all revisions of a series that b4 prepares. */
-  changeId: string | undefined;
 }
 
 /** A mail of which a series may be made. */
@@ -53,6 +45,14 @@ export interface NoChoice {
   problem: string;
 }
 
+/** @param body with MIME undone */
+export function toMessage(head: MailHead, body: string): Message {
+  const hasDiff = touchedFiles(body).length > 0;
+  // An answer may quote all of a patch.
+  const content = hasDiff && !head.isReply ? `${head.subject}\n${body}` : '';
+  return { ...head, hasDiff, content, changeId: originOf([body]).changeId };
+}
+
 /**
  * The series in a mailbox: of a thread with replies and revisions, the newest revision that is whole.
  * @returns what is wrong when there is none, or more than one
@@ -60,16 +60,13 @@ export interface NoChoice {
 export function chooseSeries(messages: readonly Message[]): Choice | NoChoice {
   const kept = withoutCopies(messages);
   const groups = groupsOf(messages, kept);
-  const order = [...groups].sort(
-    (a, b) => byRank(a, b) || Number(isBelow(messages, a)) - Number(isBelow(messages, b)),
-  );
+  const below = new Set(answersOf(messages, groups));
+  const order = [...groups].sort((a, b) => byRank(a, b) || Number(below.has(a)) - Number(below.has(b)));
   const chosen = order.find((group) => problemOf(group) === undefined);
   if (chosen === undefined) return noChoice(messages, order[0]);
-  const thread = threadsOf(messages);
-  const rival = order.find((group) => group !== chosen && !areRelated(messages, thread, chosen, group));
-  const twin = order.find(
-    (group) => group !== chosen && byRank(chosen, group) === 0 && !isBelow(messages, group),
-  );
+  const others = order.filter((group) => group !== chosen);
+  const rival = unrelated(messages, chosen, others);
+  const twin = others.find((group) => byRank(chosen, group) === 0 && !below.has(group));
   const other = rival ?? twin;
   if (other !== undefined) {
     return {
@@ -103,52 +100,6 @@ export function chooseSeries(messages: readonly Message[]): Choice | NoChoice {
 export function revisionName(revision: number): string {
   const minor = Math.round((revision % 1) * 100);
   return `v${Math.trunc(revision)}${minor === 0 ? '' : `.${minor}`}`;
-}
-
-/** Patches that a series may be waiting for, at most; more are not kept. */
-const PREREQUISITES_MAX = 1000;
-
-/** @param texts bodies of the cover letter and the patches, in order; the first one that says something counts */
-export function originOf(texts: readonly string[]): Origin {
-  const first = (pattern: RegExp) => {
-    for (const text of texts) {
-      const found = pattern.exec(text)?.[1];
-      if (found !== undefined) return found;
-    }
-    return undefined;
-  };
-  const prerequisites = texts
-    .map((text) => [...text.matchAll(/^prerequisite-patch-id: ([0-9a-f]{40,64})[ \t\r]*$/gm)])
-    .find((found) => found.length > 0);
-  return {
-    baseCommit: first(/^base-commit: ([0-9a-f]{7,64})\b/m),
-    prerequisites: (prerequisites ?? []).slice(0, PREREQUISITES_MAX).map((match) => match[1] ?? ''),
-    changeId: first(/^change-id: (\S{1,200})[ \t\r]*$/m),
-  };
-}
-
-/**
- * What does not fit between a series and the base that it is put on, in sentences.
- * @param base its name for people, and the commit of its source
- */
-export function originNotes(origin: Origin, base: { name: string; commit: string }): string[] {
-  const { baseCommit, prerequisites } = origin;
-  const notes: string[] = [];
-  if (baseCommit !== undefined && !base.commit.startsWith(baseCommit)) {
-    notes.push(
-      `made for base-commit ${baseCommit.slice(0, 12)}, put on ${base.name} (${base.commit.slice(0, 12)})`,
-    );
-  }
-  const count = prerequisites.length;
-  if (count > 0) {
-    const more = count > SHOWN_MAX ? ` and ${count - SHOWN_MAX} more` : '';
-    const ids = prerequisites.slice(0, SHOWN_MAX).map((id) => id.slice(0, 12));
-    notes.push(
-      `needs ${count} other patch${count === 1 ? '' : 'es'} first (prerequisite-patch-id ${ids.join(', ')}${more}); ` +
-        `the base has to have ${count === 1 ? 'it' : 'them'}`,
-    );
-  }
-  return notes;
 }
 
 // --- internal ---
@@ -298,8 +249,12 @@ const membersOf = (group: Group): number[] => [
   ...group.patches.map((patch) => patch.at),
 ];
 
-/** Revisions of one work: of one thread or one sender, or with a mail of the same name. */
-function areRelated(messages: readonly Message[], thread: readonly number[], a: Group, b: Group): boolean {
+/**
+ * The first group that is no other revision of the chosen one's work: of another thread and another sender, and
+ * without a mail or a change-id of the same name.
+ */
+function unrelated(messages: readonly Message[], chosen: Group, others: readonly Group[]): Group | undefined {
+  const thread = threadsOf(messages);
   const traits = (group: Group) =>
     membersOf(group).flatMap((at) => {
       const { from, subject, changeId } = messages[at] ?? { from: '', subject: '', changeId: undefined };
@@ -310,15 +265,19 @@ function areRelated(messages: readonly Message[], thread: readonly number[], a: 
         ...(changeId === undefined ? [] : [`change ${changeId}`]),
       ];
     });
-  const known = new Set(traits(a));
-  return traits(b).some((trait) => known.has(trait));
+  const known = new Set(traits(chosen));
+  return others.find((group) => !traits(group).some((trait) => known.has(trait)));
 }
 
-/** The group answers a mail of the mailbox: somebody's own idea in the thread of the series. */
-function isBelow(messages: readonly Message[], group: Group): boolean {
-  const own = new Set(membersOf(group));
-  const ids = new Set(messages.flatMap((one, at) => (one.id === undefined || own.has(at) ? [] : [one.id])));
-  return membersOf(group).every((at) => messages[at]?.parents.some((id) => ids.has(id)) === true);
+/** Groups that answer other mails of the mailbox: somebody's own idea in the thread of the series. */
+function answersOf(messages: readonly Message[], groups: readonly Group[]): Group[] {
+  const places = new Map(messages.map((message, at) => [message.id ?? '', at]));
+  return groups.filter((group) => {
+    const own = new Set(membersOf(group));
+    return [...own].every((at) =>
+      messages[at]?.parents.some((id) => places.has(id) && !own.has(places.get(id) ?? -1)),
+    );
+  });
 }
 
 function noChoice(messages: readonly Message[], newest: Group | undefined): NoChoice {

@@ -235,6 +235,72 @@ for (const [what, series, message] of [
   );
 }
 
+t.test('a patch that was cut off, or whose lines were wrapped, is damaged: no rebase helps', (t) =>
+  withBase(async (base) => {
+    const whole = await mbox(base, ['KVM: Change one', ONE]);
+    for (const bad of [
+      whole.slice(0, whole.indexOf(' int a_7;')),
+      whole.replace(' int a_4;', ' int\na_4;'),
+    ]) {
+      const error = await caught(applySeries(base, seriesOf(bad), quiet));
+      t.ok(error instanceof KernelError, String(error));
+      t.match(error, {
+        code: 'corrupt-patch',
+        message: /^patch 1\/1 "KVM: Change one" is damaged: corrupt patch at line \d+$/,
+        hint: /cut off/,
+        exitCode: 1,
+      });
+    }
+  }),
+);
+
+t.test('what the series says of its base: said, and part of a conflict', (t) =>
+  withBase(async (base) => {
+    const made = '0123456789abcdef0123456789abcdef01234567';
+    const series = { ...seriesOf(GOOD), notes: ['1 patch of v1 left out'] };
+    series.origin = { ...series.origin, baseCommit: made, prerequisites: [made] };
+    const said: string[] = [];
+    await applySeries(base, series, (event) => event.type === 'note' && said.push(event.text));
+    t.same(said, [
+      'series: 1 patch of v1 left out',
+      `series: made for base-commit 0123456789ab, put on a fake base (${base.commit.slice(0, 12)})`,
+      'series: needs 1 other patch first (prerequisite-patch-id 0123456789ab); the base has to have it',
+    ]);
+    const bad = seriesOf(GOOD.replaceAll('a_14', 'a_fourteen').replace(/^index .*$/gm, ''));
+    const error = await conflictOf(base, { ...bad, origin: series.origin });
+    t.match(error.hint, /it was made for, base-commit 0123456789ab$/);
+  }),
+);
+
+t.test('a conflict in an encoded mail shows text', (t) =>
+  withBase(async (base) => {
+    const bare = patch(`${HEAD('virt/kvm/a.c')}@@ -1,2 +1,2 @@\n int ä_1;\n-int a_2;\n+int b;\n`);
+    const one = bare.patches[0];
+    if (one === undefined) return t.fail();
+    const body = Buffer.from(one.body, 'utf8');
+    const mail = `From: A <a@b>\nSubject: x\nContent-Transfer-Encoding: base64\n\n${body.toString('base64')}\n`;
+    const encoded = { ...bare, patches: [{ ...one, mail, body: body.toString('latin1') }] };
+    const { message, detail } = await conflictOf(base, encoded);
+    t.match(message, /does not apply to virt\/kvm\/a\.c, hunk "@@ -1,2 \+1,2 @@"/);
+    t.match(
+      detail,
+      /^the patch expects\n {2}\| int ä_1;\n {2}\| int a_2;\nand there stands\n {5}1 \| int a_1;/,
+    );
+  }),
+);
+
+t.test('what git cannot make an author or a date of', (t) =>
+  withBase(async (base) => {
+    for (const [from, to, why] of [
+      [/^From: .*$/m, 'From: <>', /"KVM: Change one": empty ident name/],
+      [/^Date: .*$/m, 'Date: never', /"KVM: Change one": invalid date format: never/],
+    ] as const) {
+      const error = await caught(applySeries(base, seriesOf(GOOD.replace(from, to)), quiet));
+      t.match(error, { code: 'bad-mail', message: why, hint: /headers/, exitCode: 1 });
+    }
+  }),
+);
+
 t.test('a patch that is in the base already is passed over, and that is said', (t) =>
   withBase(async (base) => {
     const said: string[] = [];
