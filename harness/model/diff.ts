@@ -18,7 +18,7 @@ export interface Hunk {
   oldLines: number;
   /** The header as written: `@@ -10,7 +10,9 @@ static int f(void)`. */
   header: string;
-  /** Lines that the patch expects to find: context and removed ones. */
+  /** Lines that the patch expects to find, the first hundreds of them: context and removed ones. */
   expects: string[];
 }
 
@@ -35,16 +35,17 @@ export function readDiff(text: string): Diff {
   let section: FileChange | undefined;
   let target = '';
   let open: OpenHunk | undefined;
-  const lines = text.split(/\r?\n/);
-  for (const [at, line] of lines.entries()) {
-    if (open?.takes(line)) continue;
+  for (let at = 0; at < text.length; at = nextLine(text, at)) {
+    if (open?.takes(text, at)) continue;
     open = undefined;
+    if (!HEADER_STARTS.includes(text[at] ?? '')) continue;
+    const line = headerLine(text, at);
     if (line.startsWith('diff --git ')) {
       section = { names: gitNames(line.slice('diff --git '.length)), makesLink: false };
       files.push(section);
       continue;
     }
-    const [from, to] = [sideName('--- ', line), sideName('+++ ', lines[at + 1] ?? '')];
+    const [from, to] = [sideName('--- ', line), sideName('+++ ', headerLine(text, nextLine(text, at)))];
     if (from !== undefined && to !== undefined) {
       if (section === undefined) {
         section = { names: [], makesLink: false };
@@ -133,6 +134,13 @@ export function likelyPlace(hunk: Hunk, lines: readonly string[]): number {
 
 // --- internal ---
 
+/** First letters of all lines outside of hunks that say something: most say nothing. */
+const HEADER_STARTS = 'd-@rcn';
+/** Lines of a hunk that are kept to find its place and to show it. */
+const EXPECTS_MAX = 500;
+/** Of a line outside of hunks, at most: no path is longer than PATH_MAX, 4096. */
+const HEADER_CHARS_MAX = 20_000;
+
 const HUNK_HEADER = /^@@ -(\d{1,9})(?:,(\d{1,9}))? \+\d{1,9}(?:,(\d{1,9}))? @@.*$/;
 
 /** A hunk whose lines are still to come. */
@@ -147,20 +155,39 @@ class OpenHunk {
     this.fresh = fresh;
   }
 
-  /** Whether the line is the hunk's; when not, the hunk is whole, or cut off, or shorter than it says. */
-  takes(line: string): boolean {
+  /** Whether the line at `at` is the hunk's; when not, the hunk is whole, or cut off, or shorter than it says. */
+  takes(text: string, at: number): boolean {
     if (this.old <= 0 && this.fresh <= 0) return false;
+    const first = text[at] ?? '\n';
+    if (first === '\\') return true;
     // An editor that strips blanks leaves an empty line of context empty.
-    const kind = line[0] ?? ' ';
-    if (kind === '\\') return true;
+    const kind = first === '\n' || first === '\r' ? ' ' : first;
     const old = kind === ' ' || kind === '-' ? 1 : 0;
     const fresh = kind === ' ' || kind === '+' ? 1 : 0;
     if (old + fresh === 0 || old > this.old || fresh > this.fresh) return false;
-    if (old > 0) this.hunk.expects.push(line.slice(1));
+    const { expects } = this.hunk;
+    if (old > 0 && expects.length < EXPECTS_MAX) expects.push(lineAt(text, at).slice(1));
     this.old -= old;
     this.fresh -= fresh;
     return true;
   }
+}
+
+// Lines are looked at one by one: a list of them would take ten times the memory of the text.
+function nextLine(text: string, at: number): number {
+  const end = text.indexOf('\n', at);
+  return end < 0 ? text.length : end + 1;
+}
+
+function lineAt(text: string, at: number, max = Number.POSITIVE_INFINITY): string {
+  let end = Math.min(nextLine(text, at), at + max);
+  if (end > at && text[end - 1] === '\n') end--;
+  if (end > at && text[end - 1] === '\r') end--;
+  return text.slice(at, end);
+}
+
+function headerLine(text: string, at: number): string {
+  return lineAt(text, at, HEADER_CHARS_MAX);
 }
 
 /** The side of a file that is made or removed. */

@@ -56,14 +56,14 @@ export function splitMbox(text: string, max: number): string[] | undefined {
 
 /** The mail as one of a mailbox of the kind `mboxrd`, so that `git mailsplit --mboxrd` gives back just this mail. */
 export function asMboxrd(mail: string): string {
-  const first = mail.indexOf('\n') + 1;
-  const separator = isFromLine(mail.slice(0, first)) ? mail.slice(0, first) : '';
+  const first = lineAt(mail, 0);
+  const separator = isFromLine(first) ? mail.slice(0, first.length + 1) : '';
   return separator + mail.slice(separator.length).replace(/^(?=>*From )/gm, '>');
 }
 
 export function readMailHead(mail: string): MailHead {
   const { head } = parts(mail);
-  const field = (name: string) => new RegExp(`^${name}:[ \\t]*(.*)$`, 'im').exec(head)?.[1]?.trim() ?? '';
+  const field = (name: string) => fieldOf(head, name).slice(0, FIELD_CHARS_MAX).trim();
   const raw = headerText(field('Subject'))
     .replace(/\p{Cc}+/gu, ' ')
     .trim();
@@ -116,14 +116,19 @@ export function withHeaders(mail: string, name: string): string {
   ];
   if (added.length === 0) return mail;
   const rest = mail.slice(separator.length);
-  return `${separator}${added.join('\n')}\n${isMail ? '' : '\n'}${rest}`;
+  // A mailbox may end with the line between two mails.
+  const end = separator === '' || separator.endsWith('\n') ? '' : '\n';
+  return `${separator}${end}${added.join('\n')}\n${isMail ? '' : '\n'}${rest}`;
 }
 
 // --- internal ---
 
 const NUMBER = /^(?:patch)?(\d{1,9})\/(\d{1,9})$/i;
 const REVISION = /^(?:patch|rfc)?v(\d{1,6})(?:\.(\d{1,2}))?$/i;
-const FROM_CHARS_MAX = 1000;
+/** Of all headers, at most. */
+const HEAD_CHARS_MAX = 256 * 1024;
+/** Of a header, at most: over it nothing of use follows, and expressions with groups in them run out of stack. */
+const FIELD_CHARS_MAX = 10_000;
 /** References that are looked at, the nearest ones. */
 const PARENTS_MAX = 100;
 
@@ -140,12 +145,18 @@ function parts(mail: string): Parts {
   const separator = isFromLine(first) ? mail.slice(0, first.length + 1) : '';
   const rest = mail.slice(separator.length);
   const end = /\r?\n\r?\n/.exec(rest);
-  const head = end === null ? rest : rest.slice(0, end.index);
+  const head = rest.slice(0, Math.min(end?.index ?? rest.length, HEAD_CHARS_MAX));
   return {
     separator,
     head: head.replace(/\r?\n[ \t]+/g, ' '),
     body: end === null ? '' : rest.slice(end.index + end[0].length),
   };
+}
+
+/** The first field of this name, in unfolded headers. */
+function fieldOf(head: string, name: string): string {
+  const start = new RegExp(`^${name}:`, 'im').exec(head);
+  return start === null ? '' : lineAt(head, start.index + start[0].length);
 }
 
 function lineAt(text: string, at: number): string {
@@ -155,8 +166,10 @@ function lineAt(text: string, at: number): string {
 
 // What git takes for the line between two mails: a time of day, the last colons of the line, then a year behind 90.
 function isFromLine(line: string): boolean {
-  if (!line.startsWith('From ') || line.length > FROM_CHARS_MAX) return false;
-  return Number(/\d:\d\d:\d\d\s*(\d+)[^:]*$/.exec(line)?.[1] ?? 0) > 90;
+  if (!line.startsWith('From ')) return false;
+  const colon = line.lastIndexOf(':', line.length - 2);
+  if (!/^\d:\d\d$/.test(line.slice(Math.max(0, colon - 4), colon))) return false;
+  return Number(/^\d\d\s*(\d{1,9})/.exec(line.slice(colon + 1, colon + 100))?.[1] ?? 0) > 90;
 }
 
 // Only mail programs quote: git's own mailboxes, and those that b4 makes for git, say so in their first line.

@@ -134,6 +134,7 @@ t.test('what is quoted for git is quoted so that it comes back', async (t) => {
   const mail = `${LORE}Subject: x\n\nFrom b Thu Jan  1 00:00:00 1970\n>From c\n>>From d\n`;
   t.equal(asMboxrd(mail), `${LORE}Subject: x\n\n>From b Thu Jan  1 00:00:00 1970\n>>From c\n>>>From d\n`);
   t.same(splitMbox(asMboxrd(mail), 10), [mail]);
+  t.equal(asMboxrd(GIT.trimEnd()), GIT.trimEnd());
   t.equal(asMboxrd('Subject: x\n\nFrom b\n'), 'Subject: x\n\n>From b\n');
 });
 
@@ -154,3 +155,4 @@ checkHeaders('a diff of quilt', 'Index: x\n====\n', `${SENDER}Subject: a_name\n\
 checkHeaders('text, then a diff', 'Fix it\n\n---\n', `${SENDER}Subject: a_name\n\nFix it\n\n---\n`);
 checkHeaders('a subject alone', 'Subject: b\n\nc', `${SENDER}Subject: b\n\nc`);
 checkHeaders('a line of git alone', `${GIT}Date: d\n\nc`, `${GIT}${SENDER}Subject: a_name\nDate: d\n\nc`);
+checkHeaders('the end of a mailbox', GIT.trimEnd(), `${GIT}${SENDER}Subject: a_name\n`);

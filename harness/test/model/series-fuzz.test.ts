@@ -81,3 +81,31 @@ t.test('a series is found in its thread, whatever else is there, in any order', 
   );
   t.pass(`${runs.numRuns} threads`);
 });
+
+t.test('no mailbox takes long, and none runs out of stack', async (t) => {
+  const long = 200_000;
+  const separator = `From ${'0'.repeat(40)} Mon Sep 17 00:00:00 2001\n`;
+  for (const head of [
+    '',
+    separator,
+    'Subject: ',
+    'Subject: x\n',
+    `${separator}\ndiff --git "`,
+    '\n@@ -1,9 +1,9 @@\n',
+  ])
+    for (const piece of [
+      '\n',
+      ' \n',
+      '[]',
+      'Re: ',
+      '<a@b> ',
+      'a\\',
+      'ab\n',
+      '=?utf-8?q?a?= ',
+      '>',
+      '1:11:11 ',
+      '@@ -1 +1 @@\n',
+    ])
+      problemWith(head + piece.repeat(long / piece.length));
+  t.pass('all came back');
+});
