@@ -57,8 +57,7 @@ export function applySeries(
       });
       const am = await git(work, [...AM, ...files], { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS });
       if (am.timedOut || am.signal !== null) throw amStopped(am);
-      if (am.failed)
-        throw ranOut(am) ?? (await describeConflict(work, series, am.stderr));
+      if (am.failed) throw ranOut(am) ?? (await describeConflict(work, series, am.stderr));
       const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
       const commits = listed === '' ? [] : listed.split('\n');
       const commit = commits[0] ?? base.commit;
