@@ -32,14 +32,20 @@ void race_round(struct race *r, bool overlap, bool parallel)
 	r->parallel += overlap && parallel;
 }
 
+static bool alone;
+
 void race_observe(const struct race *r, const char *name)
 {
 	char full[128];
 
 	if (r->control)
 		return;
+	alone = alone || !r->parallel;
 	snprintf(full, sizeof(full), "%s_overlap", name);
 	observe(full, f_int("rounds", r->rounds), f_int("overlaps", r->overlaps));
-	snprintf(full, sizeof(full), "%s_parallel", name);
-	observe(full, f_int("rounds", r->rounds), f_int("parallel", r->parallel));
+}
+
+void race_fact(void)
+{
+	fact_bool("race_not_parallel", alone);
 }

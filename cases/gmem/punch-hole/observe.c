@@ -12,6 +12,7 @@
 #include "cpus.h"
 #include "hostmem.h"
 #include "punch.h"
+#include "race.h"
 #include "random.h"
 
 const struct part punch_slots[NR_SLOTS] = {
@@ -153,5 +154,6 @@ static void gmem_punch_hole(void)
 		punch_kind("shared", KVM_X86_DEFAULT_VM, GMEM_SHARED);
 	if (protected)
 		punch_kind("private", KVM_X86_SW_PROTECTED_VM, 0);
+	race_fact();
 }
 CASE("gmem/punch-hole", gmem_punch_hole);

@@ -78,7 +78,7 @@ static void readers(struct punch *p, const char *what, u64 punched)
 	step(name);
 	while (race_goes_on(&r.race) && !r.early_exits)
 		read_round(p, punched, &r);
-	observe(name, f_int("rounds", r.race.rounds),
+	observe(name, f_int("rounds", r.race.rounds), f_int("parallel", r.race.parallel),
 		f_int("unseen", r.unseen), f_int("reads_after", (long long)r.after),
 		f_int("stale_reads", (long long)r.stale),
 		f_first("first_stale", r.stale, r.first_stale),
@@ -176,7 +176,7 @@ static void writers(struct punch *p, const char *what, u64 look_at)
 	probe_write(p->vcpu, GPA(OTHER_PAGE) + PAGE_SIZE - STRIDE, 8, 1);
 	while (race_goes_on(&w.race) && !w.early_exits)
 		write_round(p, look_at, &w);
-	observe(name, f_int("rounds", w.race.rounds),
+	observe(name, f_int("rounds", w.race.rounds), f_int("parallel", w.race.parallel),
 		f_int("stalled", w.stalled), f_int("lost", w.lost),
 		f_first("first_wrote", (u64)w.lost, w.first_wrote),
 		f_first("first_found", (u64)w.lost, w.first_found),

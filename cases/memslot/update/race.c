@@ -69,7 +69,7 @@ static void neighbour(struct update *u, const char *name, u64 value)
 	first = loop_of(u)->first_bad_value[0];
 	observe(name, f_int("refused", refused), f_int("early_exits", exits),
 		f_int("wrong_reads", (long long)bad), f_first("first_wrong", bad, first),
-		f_exit(&e));
+		f_int("parallel", race.parallel), f_exit(&e));
 	race_observe(&race, name);
 	__vm_delete_slot(u->vm, SLOT);
 }
@@ -141,7 +141,8 @@ static void gone_under_reader(struct update *u, const char *name,
 	}
 	observe(name, f_int("refused", a.refused), f_int("stayed", a.stayed),
 		f_int("reads_after", (long long)a.reads),
-		f_first("first_read", a.reads, a.first), f_exit(&a.last));
+		f_first("first_read", a.reads, a.first), f_int("parallel", a.race.parallel),
+		f_exit(&a.last));
 	race_observe(&a.race, name);
 }
 
@@ -185,7 +186,8 @@ static void gone_under_writer(struct update *u, const char *name,
 	}
 	observe(name, f_int("refused", refused), f_int("stayed", stayed),
 		f_int("changed", changed), f_first("first_was", (u64)changed, first_was),
-		f_first("first_is", (u64)changed, first_is), f_exit(&e));
+		f_first("first_is", (u64)changed, first_is), f_int("parallel", race.parallel),
+		f_exit(&e));
 	race_observe(&race, name);
 }
 
@@ -231,7 +233,7 @@ static void logged_writer(struct update *u, const char *name, u64 written)
 	}
 	observe(name, f_int("refused", refused), f_int("stalled", stalled),
 		f_int("incomplete_logs", lost), f_first("first_missing", (u64)lost, first),
-		f_int("early_exits", exits), f_exit(&e));
+		f_int("early_exits", exits), f_int("parallel", race.parallel), f_exit(&e));
 	race_observe(&race, name);
 	__vm_delete_slot(u->vm, SLOT);
 }
@@ -273,7 +275,7 @@ static void dropped_under_reader(struct update *u, const char *name, u64 page)
 	}
 	observe(name, f_int("early_exits", exits), f_int("reads_after", (long long)after),
 		f_int("stale_reads", (long long)stale), f_first("first_stale", stale, first),
-		f_exit(&e));
+		f_int("parallel", race.parallel), f_exit(&e));
 	race_observe(&race, name);
 	__vm_delete_slot(u->vm, SLOT);
 }
@@ -294,5 +296,6 @@ void update_race(struct update *u)
 	logged_writer(u, "race.log", NR);
 	dropped_under_reader(u, "race.drop_control", DROPPED + 2);
 	dropped_under_reader(u, "race.drop", DROPPED);
+	race_fact();
 	host_fill(u->mem, MEM_SIZE, TAG);
 }
