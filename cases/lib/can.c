@@ -173,9 +173,13 @@ static bool lkdtm_writable(struct kvm_vm *vm)
 
 static bool kmsg_writable(struct kvm_vm *vm)
 {
+	bool usable;
+
 	(void)vm;
 	kmsg_open();
-	return kmsg_usable();
+	usable = kmsg_usable();
+	kmsg_close();
+	return usable;
 }
 
 /* For the case that shows what a requirement does which nothing meets. */

@@ -9,20 +9,42 @@
 /* KERN_ERR: the least severe level that "quiet" lets through. */
 #define LEVEL	"<3>"
 
+#define LIMIT	"/proc/sys/kernel/printk_devkmsg"
+
 static int kmsg = -1;
+static char limit[16];
+static size_t limit_len;
+
+static void set_limit(const char *text, size_t len)
+{
+	int fd = open(LIMIT, O_WRONLY | O_CLOEXEC);
+	/* Refused when the command line fixed it; then it stays so. */
+	ssize_t n = fd < 0 ? -1 : write(fd, text, len);
+
+	(void)n;
+	if (fd >= 0)
+		close(fd);
+}
 
 void kmsg_open(void)
 {
-	int fd = open("/proc/sys/kernel/printk_devkmsg", O_WRONLY | O_CLOEXEC);
+	int fd = open(LIMIT, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, limit, sizeof(limit));
 
-	if (fd >= 0) {
-		/* Refused when the command line fixed it; then it stays so. */
-		ssize_t n = write(fd, "on\n", 3);
-
-		(void)n;
+	if (fd >= 0)
 		close(fd);
-	}
+	limit_len = n > 0 ? (size_t)n : 0;
+	set_limit("on\n", 3);
 	kmsg = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+}
+
+void kmsg_close(void)
+{
+	if (kmsg >= 0)
+		close(kmsg);
+	kmsg = -1;
+	if (limit_len)
+		set_limit(limit, limit_len);
 }
 
 bool kmsg_usable(void)

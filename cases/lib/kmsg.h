@@ -10,6 +10,12 @@
  * is inherited by the case, so a mark costs one write().
  */
 void kmsg_open(void);
+/*
+ * Puts the rate limit back: a host may be borrowed.  It is lifted at all because
+ * ten lines in five seconds would do for most cases, but a lost end marker makes
+ * an error of a case that has more to say.
+ */
+void kmsg_close(void);
 bool kmsg_usable(void);
 
 /* At a level that a console with "quiet" still shows. */

@@ -78,14 +78,14 @@ static bool join_within(struct kvm_vcpu *vcpu, u64 ms)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += (time_t)(ms / 1000);
 	until.tv_nsec += (long)(ms % 1000) * 1000000;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	return !pthread_timedjoin_np(vcpu->thread, NULL, &until);
+	return !pthread_clockjoin_np(vcpu->thread, NULL, CLOCK_MONOTONIC, &until);
 }
 
 struct probe_exit probe_loop_stop(struct kvm_vcpu *vcpu)

@@ -38,9 +38,11 @@ void faults_catch(void)
 	};
 
 	sigemptyset(&action.sa_mask);
-	sigaltstack(&alternate, NULL);
+	if (sigaltstack(&alternate, NULL))
+		setup_failed("sigaltstack", errno);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		sigaction(signals[i], &action, NULL);
+		if (sigaction(signals[i], &action, NULL))
+			setup_failed("sigaction", errno);
 }
 
 struct touch touch_read(const volatile void *p)

@@ -246,5 +246,6 @@ int supervise(const struct kvm_case *c, const struct case_options *opt)
 
 	kmsg_marker("end", opt->name, opt->id);
 	print_end(opt, &out);
+	kmsg_close();
 	return 0;
 }

@@ -24,14 +24,17 @@ static void self_hang(void)
 {
 	int n = cpus_allowed();
 	pthread_t thread;
+	int err;
 
 	attempt("hang.provoke");
 	/* What was said so far is to leave the host before the host is gone. */
 	poll(NULL, 0, 500);
 	pthread_barrier_init(&all_there, NULL, (unsigned int)n);
-	for (int i = 1; i < n; i++)
-		if (pthread_create(&thread, NULL, spin, (void *)(long)i))
-			setup_failed("pthread_create", EAGAIN);
+	for (int i = 1; i < n; i++) {
+		err = pthread_create(&thread, NULL, spin, (void *)(long)i);
+		if (err)
+			setup_failed("pthread_create", err);
+	}
 	spin(NULL);
 	observe("hang.survived", f_bool("survived", true));
 }
