@@ -13,6 +13,7 @@
 #include "cpus.h"
 #include "facts.h"
 #include "kvm.h"
+#include "meminit.h"
 #include "observe.h"
 
 /* Facts are no observation: the line may be longer than a pipe takes at once. */
@@ -175,6 +176,17 @@ static int phys_bits(void)
 	return e ? (int)(e->eax & 0xff) : 0;
 }
 
+/* null where it cannot be known. */
+static void meminit_json(struct json *j)
+{
+	enum meminit state = meminit();
+
+	if (state == MEMINIT_UNKNOWN)
+		json_null(j, "init_on_alloc");
+	else
+		json_bool(j, "init_on_alloc", state == MEMINIT_ON);
+}
+
 int facts_print(u64 ms)
 {
 	static char text[FACTS_BYTES];
@@ -197,6 +209,7 @@ int facts_print(u64 ms)
 	json_int(&j, "cpus", cpus_allowed());
 	json_int(&j, "memory_mib", (long long)(info.totalram * info.mem_unit >> 20));
 	json_int(&j, "numa_nodes", nodes ? nodes : 1);
+	meminit_json(&j);
 	cpu_json(&j);
 	json_bool(&j, "kvm", can("kvm"));
 	json_str(&j, "kvm_driver", driver[0] ? driver : NULL);
