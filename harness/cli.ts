@@ -111,6 +111,14 @@ Examples:
     .action(async (command, o) => finish(await (await import('./commands/boot.ts')).bootCommand(o, command)));
 
   program
+    .command('resume')
+    .description('go on with a run whose runner was killed or stopped')
+    .argument('<run>', 'folder of the run')
+    .option('--format <format>', 'tap, markdown, json', 'tap')
+    .addHelpText('after', '\nExample:\n  kvm-hil resume results/runs/<run>')
+    .action(async (run, o) => finish(await (await import('./commands/resume.ts')).resumeCommand(run, o)));
+
+  program
     .command('judge')
     .description('judge a run folder again, and write its result.json')
     .argument('<run>', 'folder of a run')

@@ -18,6 +18,7 @@ import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { runFlow } from '../run/flow.ts';
 import { bootsNothing, checkHostNames, openHosts } from '../run/hosts.ts';
+import { holdRun } from '../run/resume.ts';
 import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
 import { openContext } from './context.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
@@ -62,6 +63,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
     return 0;
   }
   const context = openContext();
+  let hold: Awaited<ReturnType<typeof holdRun>> | undefined;
   try {
     const created = realClock.wall();
     const root = await newRunFolder(
@@ -70,6 +72,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
       series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-'),
     );
     const run = await RunDir.create(root);
+    hold = await holdRun(run);
     context.keepIn(run);
     const record: RunRecord = {
       schema: 'kvm-hil/run/1',
@@ -113,6 +116,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
     process.stderr.write(`run folder: ${path.relative(process.cwd(), root) || root}\n`);
     return result.summary.exitCode;
   } finally {
+    await hold?.release();
     context.close();
   }
 }

@@ -28,6 +28,8 @@ export type Event =
   | { type: 'case.skipped'; unit: string; requirement: string; promised: boolean }
   | { type: 'case.attempted'; unit: string; boot: number; again: boolean }
   | { type: 'case.ended'; unit: string; boot: number; ms: number; state: string }
+  /** It is over, its second look too: its files are whole. */
+  | { type: 'case.done'; unit: string }
   | { type: 'run.judged'; verdicts: Record<Verdict, number>; exitCode: number }
   | { type: 'run.interrupted'; why: string }
   | { type: 'note'; text: string }

@@ -33,6 +33,7 @@ const FORMAT: Formatter = {
     `  ${e.unit}: skipped, ${e.requirement} is not met${e.promised ? ' although it is promised' : ''}`,
   'case.attempted': () => undefined,
   'case.ended': (e) => `  ${e.unit}: ${e.state} in ${seconds(e.ms)}`,
+  'case.done': () => undefined,
   'run.judged': (e) =>
     `judged: ${Object.entries(e.verdicts)
       .filter(([, count]) => count > 0)

@@ -11,11 +11,14 @@ import type { Host } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { CaseFiles } from '../model/manifest.ts';
+import { unitId } from '../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../model/result.ts';
-import type { BootRecord, BuildRecord, RunRecord } from '../model/run.ts';
+import type { BootRecord, BuildRecord, HostFacts, RunRecord } from '../model/run.ts';
 import { judgeRun } from './judge.ts';
+import { readBoots } from './judge-kernel.ts';
 import { type Lease, takeLease } from './lease.ts';
 import { errorRecord, keepBuildFiles } from './records.ts';
+import type { Standing } from './resume.ts';
 import { checkHost } from './self-check.ts';
 import { Session } from './session.ts';
 
@@ -42,6 +45,8 @@ export interface FlowOptions {
   /** Keeps the contracts of these cases in the run folder. */
   contracts: (ids: readonly string[]) => Promise<void>;
   alwaysSelfCheck: boolean;
+  /** The run was begun before: what is over is not run again. */
+  standing?: Standing;
   signal: AbortSignal;
 }
 
@@ -51,11 +56,16 @@ export interface FlowOptions {
  */
 export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
   const { run, record, sink, clock } = o;
-  sink({ type: 'run.started', run: run.id, units: record.units.length });
-  await run.write('run', run.path('run.json'), record);
+  const { standing } = o;
+  // With run.json it is a run: whoever goes on with it finds the contracts there.
   await o.contracts([...new Set(record.units.map((unit) => unit.case))]);
+  await run.write('run', run.path('run.json'), record);
+  if (standing === undefined) sink({ type: 'run.started', run: run.id, units: record.units.length });
+  else sink({ type: 'run.resumed', run: run.id, left: record.units.length - standing.done.size });
   try {
     const program = await o.workshop.program();
+    const ranBefore = standing !== undefined && standing.done.size > 0 ? record.program : null;
+    if (ranBefore !== null) sameAsBefore('the case program', ranBefore, program.hash);
     record.program = program.hash;
     sink({ type: 'programs.ready', hash: program.hash, cached: program.cached });
     await run.write('run', run.path('run.json'), record);
@@ -114,6 +124,11 @@ async function buildKernel(
     sink({ type: 'kernel.building', kernel: role });
     const image = await o.workshop.image(role, commit, logFile, nice);
     const ms = clock.now() - started;
+    const before = await run.readIfThere<BuildRecord>('build', file);
+    if (o.standing !== undefined && before?.hash !== undefined) {
+      sameAsBefore(`the ${role} kernel`, before.hash, image.hash);
+      return image;
+    }
     const { release, hash, compiler, cached, unknownSymbols } = image;
     const built: BuildRecord = {
       role,
@@ -178,7 +193,12 @@ async function runOnHost(
   seen: Map<string, Record<string, boolean>>,
 ): Promise<void> {
   const { clock, sink, run, record, signal } = o;
-  const units = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
+  const planned = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
+  const units = planned.filter((unit) => o.standing?.done.has(unitId(unit)) !== true);
+  const boots = await readBoots(run, host.name, role);
+  const known = await run.readIfThere<HostFacts>('facts', path.join(run.host(host.name, role), 'facts.json'));
+  if (role === 'base' && known !== undefined) seen.set(host.name, known.can);
+  if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return;
   const lease = await leaseOf(o, host, role);
   if (lease === undefined) return;
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
@@ -194,6 +214,7 @@ async function runOnHost(
     program,
     seed: record.seed,
     provides,
+    bootsBefore: boots.length,
     signal,
   });
   try {
@@ -207,6 +228,7 @@ async function runOnHost(
       if (file === undefined) throw new Error(`planned case ${unit.case} does not exist`);
       await session.runUnit(unit, file.manifest, run.unit(unit));
       if (signal.aborted) throw new InterruptedError();
+      sink({ type: 'case.done', unit: unitId(unit) });
     }
   } catch (error) {
     // The boot that failed is on record, and the cases behind it are misses.
@@ -216,6 +238,16 @@ async function runOnHost(
     await session.close('the kernel is done');
     await lease.release();
   }
+}
+
+// What ran before and what runs now are one result only if they ran the same.
+function sameAsBefore(what: string, before: string, now: string): void {
+  if (before === now) return;
+  throw new UsageError({
+    code: 'run-changed',
+    message: `${what} is not the one any more that this run was begun with`,
+    hint: 'start a new run: kvm-hil, the base or the compiler has changed since',
+  });
 }
 
 /** Undefined when the host is not to be had; that is on record then. */

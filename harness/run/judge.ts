@@ -28,6 +28,7 @@ import {
   readSelfCheck,
   whyNotAttempted,
 } from './judge-kernel.ts';
+import { standingOf } from './resume.ts';
 
 /**
  * Judges a run folder and writes its result.json.
@@ -42,6 +43,11 @@ export async function judgeRun(run: RunDir, contractFolder?: string): Promise<Re
 }
 
 // --- internal ---
+
+const CUT_SHORT: Reason = {
+  code: 'interrupted',
+  text: 'the runner ended while it ran; kvm-hil resume goes on from here',
+};
 
 async function judgeFolder(
   run: RunDir,
@@ -64,6 +70,7 @@ async function judgeFolder(
     tests.push(judgeBuild(role, build));
   }
   const hosts: HostResult[] = [];
+  const { open } = await standingOf(run);
   const contracts = new Map<string, CompiledContract>();
   for (const host of record.hosts) {
     const self = await readSelfCheck(run, host);
@@ -77,7 +84,8 @@ async function judgeFolder(
       if (promises !== undefined) tests.push(promises);
       const why = whyNotAttempted(host, builds.get(role), boots, self);
       for (const unit of record.units.filter((one) => one.host === host && one.kernel === role)) {
-        tests.push(await judgeUnit(run, unit, cases.get(unit.case), contracts, facts, why));
+        const reason = open.has(unitId(unit)) ? CUT_SHORT : why;
+        tests.push(await judgeUnit(run, unit, cases.get(unit.case), contracts, facts, reason));
       }
     }
     hosts.push(await describeHost(run, host, roles, tests));

@@ -32,6 +32,8 @@ export interface SessionOptions {
   seed: string;
   /** What the kernel with this role is promised to have: from the series, and from what the base was seen to have. */
   provides: string[];
+  /** Boots of this kernel on this host that are on record already. */
+  bootsBefore?: number;
   signal: AbortSignal;
 }
 
@@ -71,7 +73,7 @@ export class Session {
   private readonly o: SessionOptions;
   private traits: HostTraits | undefined;
   private live: Live | undefined;
-  private boots = 0;
+  private boots: number;
   /** Why no further boot is tried. */
   private given: HilError | undefined;
   /** Why the machine has to be booted afresh before the next case. */
@@ -79,6 +81,7 @@ export class Session {
 
   constructor(o: SessionOptions) {
     this.o = o;
+    this.boots = o.bootsBefore ?? 0;
   }
 
   /** Boots the host and reads its facts. @throws HilError when it cannot be booted; the boot is on record then */

@@ -19,6 +19,7 @@ import { planUnits } from '../../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../../model/result.ts';
 import type { RunRecord } from '../../model/run.ts';
 import { runFlow, type Workshop } from '../../run/flow.ts';
+import { standingOf } from '../../run/resume.ts';
 import { simClock } from '../sim-clock.ts';
 
 export const FACTS = {
@@ -110,7 +111,9 @@ export interface FlowSetup {
   /** Overrides of the fake workshop. */
   workshop?: Partial<Workshop>;
   signal?: AbortSignal;
-  onEvent?: (event: Event) => void;
+  onEvent?: (event: Event, run: RunDir) => void;
+  /** Go on with the run in this folder. */
+  resume?: string;
   clock?: Clock;
 }
 
@@ -144,7 +147,10 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
   const clock = setup.clock ?? simClock();
   const cases = [...(setup.cases ?? [caseFiles('gmem/one'), caseFiles('gmem/two')]), ...SELF];
   const roles: KernelRole[] = setup.series === false ? ['base'] : ['base', 'series'];
-  const run = await RunDir.create(path.join(folder, 'run'));
+  const run =
+    setup.resume === undefined
+      ? await RunDir.create(path.join(folder, 'run'))
+      : await RunDir.open(setup.resume);
   const events: Event[] = [];
   let role: KernelRole = 'base';
   const script: Script = {
@@ -160,7 +166,10 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
   };
   const host = scriptedHost(script);
   const names = cases.filter((file) => !file.id.startsWith('self/'));
-  const record = recordOf(run, planUnits(names, roles, ['fake'], [null], 1), setup);
+  const record =
+    setup.resume === undefined
+      ? recordOf(run, planUnits(names, roles, ['fake'], [null], 1), setup)
+      : await run.read<RunRecord>('run', run.path('run.json'));
   const result = await runFlow({
     clock,
     sink: (event) => {
@@ -170,7 +179,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
         role = event.kernel;
         script.facts = setup.facts?.(role) ?? FACTS;
       }
-      setup.onEvent?.(event);
+      setup.onEvent?.(event, run);
     },
     run,
     record,
@@ -184,6 +193,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
       }
     },
     alwaysSelfCheck: false,
+    ...(setup.resume === undefined ? {} : { standing: await standingOf(run) }),
     signal: setup.signal ?? new AbortController().signal,
   });
   run.close();

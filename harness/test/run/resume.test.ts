@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A run that was cut off at any event gives the same result when it is resumed as if it had not been.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import t from 'tap';
+import { RunDir } from '../../effects/run-dir.ts';
+import { isDurable } from '../../model/events.ts';
+import type { KernelRole, ResultDocument } from '../../model/result.ts';
+import { judgeRun } from '../../run/judge.ts';
+import { holdRun } from '../../run/resume.ts';
+import { caught } from '../temp.ts';
+import { BAD, type FlowSetup, verdictsOf, withFlow } from './fixture.ts';
+
+const play = (id: string, _: number, role: KernelRole) =>
+  id === 'gmem/two' && role === 'series' ? BAD : undefined;
+
+const gist = (result: ResultDocument) => ({
+  verdicts: verdictsOf(result),
+  compared: result.tests.map((test) => [test.id, test.comparison, test.counts]),
+  summary: result.summary,
+  complete: result.run.complete,
+});
+
+t.test('cut off at any event', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const cuts: string[] = [];
+  // What is on disk at an event is what a kill -9 leaves.
+  const onEvent: FlowSetup['onEvent'] = (event, run) => {
+    if (!isDurable(event)) return;
+    const copy = path.join(folder, `${cuts.length}`);
+    cpSync(run.root, copy, { recursive: true });
+    cuts.push(`${copy} ${event.type}`);
+  };
+  const whole = await withFlow({ play, onEvent }, ({ result }) => gist(result));
+  t.ok(cuts.length > 25, 'there are many places to be cut off at');
+  for (const cut of cuts) {
+    const [copy = '', type] = cut.split(' ');
+    // The same folder name: it is the id of the run.
+    const again = await withFlow({ play, resume: copy }, async ({ result, run, events }) => {
+      run.close();
+      const attempts = events.filter((event) => event.type === 'case.attempted').length;
+      const judged = await judgeRun(await RunDir.open(copy));
+      t.same(gist(judged), gist(result), `${type}: judged again`);
+      return { gist: gist(result), attempts };
+    });
+    t.same(again.gist, whole, `after ${type}`);
+  }
+});
+
+t.test('a case that was cut off is said to be so', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const copy = path.join(folder, 'run');
+  const onEvent: FlowSetup['onEvent'] = (event, run) => {
+    if (event.type === 'case.attempted' && event.unit === 'base/fake/gmem/two')
+      cpSync(run.root, copy, { recursive: true });
+  };
+  await withFlow({ onEvent }, () => {});
+  const result = await judgeRun(await RunDir.open(copy));
+  const reason = (id: string) => result.tests.find((test) => test.id === id)?.reason.text;
+  t.match(reason('base/fake/gmem/two'), /ended while it ran/);
+  t.match(reason('series/fake/gmem/two'), /before it was attempted/);
+  t.equal(result.summary.exitCode, 3);
+});
+
+t.test('what is over is not run again', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const copy = path.join(folder, 'run');
+  await withFlow(
+    {
+      onEvent: (event, run) => {
+        if (event.type === 'run.judged') cpSync(run.root, copy, { recursive: true });
+      },
+    },
+    () => {},
+  );
+  await withFlow({ resume: copy }, ({ host, events }) => {
+    t.equal(host.boots(), 0);
+    t.equal(events.filter((event) => event.type === 'case.attempted').length, 0);
+  });
+});
+
+t.test('one runner at a time', async (t) => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const run = await RunDir.create(path.join(folder, 'run'));
+  const hold = await holdRun(run);
+  t.match(await caught(holdRun(run)), { code: 'run-busy' });
+  await hold.release();
+  await (await holdRun(run)).release();
+});
