@@ -67,6 +67,7 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   EPERM: OTHER_FOLDER,
   EROFS: OTHER_FOLDER,
   ENOTDIR: OTHER_FOLDER,
+  EEXIST: OTHER_FOLDER,
   EMFILE: 'raise the number of open files (ulimit -n)',
   ENFILE: 'end what else runs here: the system has no open files left',
   ENOMEM: 'end what else runs here, or add swap',
@@ -77,7 +78,9 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
 export function systemError(error: unknown): InfraError | undefined {
   if (!(error instanceof Error)) return undefined;
   const { code = '', syscall } = error as { code?: string; syscall?: string };
-  const hint = Object.hasOwn(SYSTEM_HINTS, code) ? SYSTEM_HINTS[code] : undefined;
+  // Where no folder can be made at all, as in /proc.
+  const refused = code === 'ENOENT' && syscall === 'mkdir' ? 'EACCES' : code;
+  const hint = Object.hasOwn(SYSTEM_HINTS, refused) ? SYSTEM_HINTS[refused] : undefined;
   if (syscall === undefined || hint === undefined) return undefined;
   return new InfraError({ code: 'system', message: error.message, hint, cause: error });
 }

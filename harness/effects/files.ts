@@ -7,13 +7,26 @@ import path from 'node:path';
 import { InfraError, messageOf } from '../errors.ts';
 
 /**
+ * Makes a folder and those above it, step by step: Node's own recursive mkdir never ends where a file system answers
+ * ENOENT to every attempt (/proc), and answers ENOENT itself where the file system is read-only.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  const missing = await makeOne(folder);
+  if (missing === undefined) return;
+  const above = path.dirname(folder);
+  if (!(await exists(above))) await makeFolder(above);
+  // Once more, also when the one above is there: somebody may have made it meanwhile.
+  if ((await makeOne(folder)) !== undefined) throw missing;
+}
+
+/**
  * Replaces `file` in one step: a reader sees the old content or the new one, also when the runner is killed.
  * @throws InfraError `write-failed`, naming the file (no space, no permission).
  */
 export async function writeWhole(file: string, content: string | Buffer, mode = 0o644): Promise<void> {
   const temporary = `${file}.${randomBytes(4).toString('hex')}.tmp`;
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     const handle = await open(temporary, 'w', mode);
     try {
       await handle.writeFile(content);
@@ -125,6 +138,19 @@ export async function hashFile(file: string): Promise<string> {
 }
 
 // --- internal ---
+
+/** @returns the error when the folder above is missing; undefined when the folder is there now */
+async function makeOne(folder: string): Promise<Error | undefined> {
+  try {
+    await mkdir(folder);
+    return undefined;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return undefined;
+    if (code === 'ENOENT') return error as Error;
+    throw error;
+  }
+}
 
 async function freeBytes(folder: string): Promise<number> {
   if (!(await exists(folder))) return freeBytes(path.dirname(folder));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Exclusive use of a folder in the cache, between processes. flock(1) holds the lock; the kernel gives it back
 // when the holder ends, however it ends.
-import { mkdir, open } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, InterruptedError, messageOf } from '../errors.ts';
 import { missingTool, spawnTethered, UTIL_LINUX } from './exec.ts';
+import { makeFolder } from './files.ts';
 
 export interface Lock {
   release(): Promise<void>;
@@ -91,7 +92,7 @@ export async function withLock<T>(file: string, o: LockOptions, body: () => Prom
 // flock(1) would make the file, and say less about why it cannot.
 async function makeLockFile(file: string): Promise<void> {
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     await (await open(file, 'a')).close();
   } catch (cause) {
     throw new InfraError({

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Temporary folders below the cache. Their names tell whose they are, so that what a killed run left is swept by the next.
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { inCache } from './dirs.ts';
+import { makeFolder } from './files.ts';
 
 let swept: Promise<void> | undefined;
 
@@ -10,7 +11,7 @@ let swept: Promise<void> | undefined;
 export async function withTemporaryFolder<T>(body: (folder: string) => Promise<T>): Promise<T> {
   swept ??= sweep();
   await swept;
-  await mkdir(inCache('tmp'), { recursive: true });
+  await makeFolder(inCache('tmp'));
   const folder = await mkdtemp(path.join(inCache('tmp'), `${process.pid}.`));
   try {
     return await body(folder);
@@ -22,7 +23,7 @@ export async function withTemporaryFolder<T>(body: (folder: string) => Promise<T
 // --- internal ---
 
 async function sweep(): Promise<void> {
-  await mkdir(inCache('tmp'), { recursive: true });
+  await makeFolder(inCache('tmp'));
   for (const name of await readdir(inCache('tmp'))) {
     if (!isAlive(Number(name.split('.', 1)[0])))
       await rm(inCache('tmp', name), { recursive: true, force: true });

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // How kernel-side make is called: out of tree, through ccache, with nothing of time, user or machine in the output.
-import { mkdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
 import type { ExecOptions } from '../effects/exec.ts';
+import { makeFolder } from '../effects/files.ts';
 import { confined } from '../effects/sandbox.ts';
 import { needPrograms } from '../effects/tools.ts';
 
@@ -51,7 +51,7 @@ export async function makeConfined(
   objects: string,
 ): Promise<Pick<ExecOptions, 'wrapper' | 'env' | 'cleanEnv'>> {
   const ccache = inCache('ccache');
-  await mkdir(ccache, { recursive: true });
+  await makeFolder(ccache);
   const view = { writable: [objects, ccache], readable: [tree], tools: Object.keys(PROGRAMS) };
   const { env, ...confinement } = await confined(view);
   return { ...confinement, env: { ...env, ...makeEnvironment(path.dirname(tree)) } };

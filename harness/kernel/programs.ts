@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-cases, the one program that runs on a host: built from cases/ and guest/, cached by their content.
-import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { inCache, inPackage } from '../effects/dirs.ts';
 import { exec, lastLines, ranOut, run } from '../effects/exec.ts';
-import { exists, hashFile, hashOf, readIfThere, writeWhole } from '../effects/files.ts';
+import { exists, hashFile, hashOf, makeFolder, readIfThere, writeWhole } from '../effects/files.ts';
 import { needPrograms } from '../effects/tools.ts';
 import { InfraError } from '../errors.ts';
 import { touchCache } from './cache.ts';
@@ -36,7 +36,7 @@ export async function ensureProgram(signal?: AbortSignal): Promise<Program> {
   }
   needPrograms({ make: 'make', gcc: 'gcc', ld: 'binutils' });
   const fresh = `${folder}.${process.pid}.new`;
-  await mkdir(fresh, { recursive: true });
+  await makeFolder(fresh);
   try {
     const args = ['-C', inPackage('cases'), `O=${fresh}`, `-j${availableParallelism()}`];
     const made = await exec('make', args, { timeoutMs: BUILD_TIMEOUT_MS, signal, env: { MAKEFLAGS: '' } });

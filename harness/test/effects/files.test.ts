@@ -18,6 +18,7 @@ import {
   exists,
   hashFile,
   hashOf,
+  makeFolder,
   needSpace,
   plainFile,
   readIfThere,
@@ -25,7 +26,7 @@ import {
   writeWhole,
 } from '../../effects/files.ts';
 import { table } from '../../effects/table.ts';
-import { InterruptedError } from '../../errors.ts';
+import { InterruptedError, systemError } from '../../errors.ts';
 import { simClock } from '../sim-clock.ts';
 import { caught, withCache, withTemp } from '../temp.ts';
 
@@ -239,5 +240,20 @@ t.test('space is asked for before it is needed', (t) =>
       message: /\/x has \d+ MiB free, and the moon takes about 1099511627776 MiB$/,
       hint: /XDG_CACHE_HOME/,
     });
+  }),
+);
+
+t.test('folders are made one by one, and a place where none can be made is said at once', (t) =>
+  withTemp(async (folder) => {
+    const deep = path.join(folder, 'a', 'b', 'c');
+    await Promise.all([makeFolder(deep), makeFolder(deep), makeFolder(path.join(folder, 'a', 'd'))]);
+    t.ok(statSync(deep).isDirectory());
+    t.ok(await exists(path.join(folder, 'a', 'd')));
+    writeFileSync(path.join(folder, 'file'), '');
+    t.match(await caught(makeFolder(path.join(folder, 'file'))), { code: 'EEXIST' });
+    t.match(await caught(makeFolder(path.join(folder, 'file', 'x', 'y'))), { code: 'ENOTDIR' });
+    const nowhere = await caught(makeFolder('/proc/nothing/x/y'));
+    t.match(nowhere, { code: 'ENOENT', syscall: 'mkdir' });
+    t.match(systemError(nowhere), { exitCode: 3, hint: /another folder/ });
   }),
 );
