@@ -90,7 +90,7 @@ async function findFlags(): Promise<Probe> {
   for (const variant of VARIANTS) {
     const flags = [...variant, ...ISOLATION];
     try {
-      const tried = await exec('bwrap', [...flags, ...mounts({ writable: [] }), '--', 'true'], {
+      const tried = await exec('bwrap', [...flags, ...mounts({ writable: [] }), '--', 'sh', '-c', ':'], {
         timeoutMs: PROBE_TIMEOUT_MS,
       });
       if (!tried.failed) return { flags, problem: undefined };
