@@ -291,8 +291,6 @@ t.test('what others left goes, what others make stays', (t) =>
 
 const DAMAGE: readonly [what: string, damage: (folder: string) => void][] = [
   ['its record cut short', (folder) => truncateSync(path.join(folder, 'base.json'), 7)],
-  ['its record gone', (folder) => unlinkSync(path.join(folder, 'base.json'))],
-  ['its tree gone', (folder) => rmSync(path.join(folder, 'tree'), { recursive: true })],
   ['its repository gone', (folder) => rmSync(path.join(folder, 'tree', '.git'), { recursive: true })],
   ['its HEAD empty', (folder) => truncateSync(path.join(folder, 'tree', '.git', 'HEAD'), 0)],
   ['its objects gone', (folder) => rmSync(path.join(folder, 'tree', '.git', 'objects'), { recursive: true })],
