@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <string.h>
+
 #include "json.h"
 
 /* Beyond this a JSON number loses bits in most readers. */
@@ -30,11 +32,11 @@ static void put_hex(struct json *j, u64 value, int digits)
  * Anything but plain ASCII is escaped byte by byte: task names and the like may
  * hold any byte, and the line must be valid JSON whatever they hold.
  */
-static void put_quoted(struct json *j, const char *s)
+static void put_quoted(struct json *j, const char *s, size_t len)
 {
 	put(j, '"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char c = (unsigned char)s[i];
 
 		if (c == '"' || c == '\\') {
 			put(j, '\\');
@@ -55,7 +57,7 @@ static void key_of(struct json *j, const char *key)
 		put(j, ',');
 	j->comma = true;
 	if (key) {
-		put_quoted(j, key);
+		put_quoted(j, key, strlen(key));
 		put(j, ':');
 	}
 }
@@ -85,7 +87,13 @@ void json_str(struct json *j, const char *key, const char *value)
 		return;
 	}
 	key_of(j, key);
-	put_quoted(j, value);
+	put_quoted(j, value, strlen(value));
+}
+
+void json_bytes(struct json *j, const char *key, const char *bytes, size_t len)
+{
+	key_of(j, key);
+	put_quoted(j, bytes, len);
 }
 
 void json_int(struct json *j, const char *key, long long value)

@@ -24,6 +24,8 @@ void json_init(struct json *j, char *text, size_t size);
 void json_open(struct json *j, const char *key, char bracket);
 void json_close(struct json *j, char bracket);
 void json_str(struct json *j, const char *key, const char *value);
+/* Any bytes, NUL too: each is the character of that number. */
+void json_bytes(struct json *j, const char *key, const char *bytes, size_t len);
 void json_int(struct json *j, const char *key, long long value);
 void json_hex(struct json *j, const char *key, u64 value);
 void json_bool(struct json *j, const char *key, bool value);

@@ -15,6 +15,7 @@
 
 #include "case.h"
 #include "facts.h"
+#include "program.h"
 #include "settle.h"
 #include "supervise.h"
 
@@ -84,9 +85,18 @@ static bool number(const char *text, u64 *value)
 	return !errno && end != text && !*end && text[0] != '-';
 }
 
+/* With --exec: the case is a program of its own. */
+static char *const *program;
+
+static void run_program(void)
+{
+	program_run(program);
+}
+
 static int usage(void)
 {
 	fputs("usage: kvm-cases [--seed N] [--timeout MS] [--id ID] TOPIC/NAME[@VARIANT]\n"
+	      "       kvm-cases [--timeout MS] [--id ID] --exec -- TOPIC/NAME PROGRAM [ARGUMENT...]\n"
 	      "       kvm-cases --list | --facts [--timeout MS] | --tsc-khz | --settle\n", stderr);
 	return 2;
 }
@@ -101,12 +111,14 @@ int main(int argc, char **argv)
 		{ "seed", required_argument, NULL, 's' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "id", required_argument, NULL, 'i' },
+		{ "exec", no_argument, NULL, 'e' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	struct case_options opt = { .id = "-" };
+	struct kvm_case foreign = { .run = run_program };
 	const struct kvm_case *c;
-	bool seeded = false, facts = false;
+	bool seeded = false, facts = false, exec = false;
 	int o;
 
 	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -135,6 +147,9 @@ int main(int argc, char **argv)
 				return usage();
 			opt.id = optarg;
 			break;
+		case 'e':
+			exec = true;
+			break;
 		default:
 			return usage();
 		}
@@ -142,12 +157,16 @@ int main(int argc, char **argv)
 	if (facts)
 		return optind == argc ? facts_print(opt.timeout_ms ?: FACTS_TIMEOUT_MS) :
 					usage();
-	if (optind + 1 != argc || !well_formed(argv[optind]))
+	if (exec ? optind + 2 > argc : optind + 1 != argc)
+		return usage();
+	if (!well_formed(argv[optind]))
 		return usage();
 	if (!opt.timeout_ms)
 		opt.timeout_ms = CASE_TIMEOUT_MS;
 	opt.name = argv[optind];
-	c = find(opt.name);
+	program = &argv[optind + 1];
+	foreign.name = opt.name;
+	c = exec ? &foreign : find(opt.name);
 	if (!c) {
 		fprintf(stderr, "kvm-cases: no case named %s (see --list)\n", opt.name);
 		return 2;

@@ -52,6 +52,8 @@ const char *signal_name(int sig)
 		return "SIGTERM";
 	case SIGPIPE:
 		return "SIGPIPE";
+	case SIGALRM:
+		return "SIGALRM";
 	case SIGTRAP:
 		return "SIGTRAP";
 	case SIGSYS:

@@ -32,6 +32,8 @@ export interface Folded {
   /** Names of the observations that say `"returned":false`. */
   stuck: string[];
   end: CaseEnd | undefined;
+  /** What a program of its own printed, each byte a character; only of a case that runs one. */
+  output?: string;
   /** Lines that break the protocol: malformed, printed twice, after the end. */
   problems: string[];
 }
@@ -75,6 +77,7 @@ function foldLine(folded: Folded, line: string): void {
   else if (typeof value['fact'] === 'string') setOwn(folded.facts, value['fact'], value['value']);
   else if (isFields(value['fault'])) folded.faults.push(value['fault']);
   else if (isFields(value['setup'])) folded.setup.push(value['setup']);
+  else if (typeof value['output'] === 'string') folded.output = (folded.output ?? '') + value['output'];
   else if (isFields(value['end']) && (STATUSES as readonly unknown[]).includes(value['end']['status'])) {
     folded.end = value['end'] as unknown as CaseEnd;
   } else problem(folded, `not a line of the protocol: ${excerpt(line)}`);
