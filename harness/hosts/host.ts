@@ -23,7 +23,15 @@ export interface BootRequest {
   consoleFile: string;
   /** The case program; its place on the host is Machine.program. */
   program: { file: string; hash: string };
+  /** More programs, and where they are to be on the host: absolute paths. */
+  extra?: readonly ExtraFile[];
   signal: AbortSignal;
+}
+
+export interface ExtraFile {
+  /** Where it is on this machine. */
+  file: string;
+  path: string;
 }
 
 export interface Host {

@@ -7,6 +7,7 @@ import { exec, run } from '../effects/exec.ts';
 import { newSshKey } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
 import { type CpioEntry, cpio } from './cpio.ts';
+import type { ExtraFile } from './host.ts';
 
 const BUSYBOX = '/bin/busybox';
 const DROPBEAR = '/usr/sbin/dropbear';
@@ -18,14 +19,19 @@ export const PROGRAM_PATH = '/usr/bin/kvm-cases';
 
 let system: Promise<Buffer> | undefined;
 
-/** The part that is the same for every boot of one case program. */
-export async function systemArchive(program: string): Promise<Buffer> {
+/** The part that is the same for every boot of one case program and the same extra programs. */
+export async function systemArchive(program: string, extra: readonly ExtraFile[] = []): Promise<Buffer> {
   system ??= buildSystem();
-  const kvmCases = await readFile(program);
-  return Buffer.concat([
-    await system,
-    cpio([{ name: PROGRAM_PATH.slice(1), mode: 0o755, content: { file: kvmCases } }]),
-  ]);
+  const entries: CpioEntry[] = [];
+  const made = new Set<string>();
+  for (const { file, path } of [{ file: program, path: PROGRAM_PATH }, ...extra]) {
+    for (const parent of parentsOf(path)) {
+      if (!made.has(parent)) entries.push(folder(parent, 0o755));
+      made.add(parent);
+    }
+    entries.push({ name: path.slice(1), mode: 0o755, content: { file: await readFile(file) } });
+  }
+  return Buffer.concat([await system, cpio(entries)]);
 }
 
 export interface BootKeys {

@@ -92,7 +92,8 @@ async function bootQemu(
   if (vmlinux === null) throw new Error('there is no file to boot this kernel from');
   const machine = chooseMachine(request.image.config, accelerator, settings.tscKhz);
   const keys = bootKeys();
-  const initrd = anonymousFile(Buffer.concat([await systemArchive(request.program.file), keys.archive]));
+  const system = await systemArchive(request.program.file, request.extra);
+  const initrd = anonymousFile(Buffer.concat([system, keys.archive]));
   const console = new ConsoleLog(request.consoleFile);
   const up = console.nextLine(HOST_IS_UP);
   const args = qemuArguments({

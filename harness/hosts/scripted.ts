@@ -185,7 +185,7 @@ class ScriptedMachine implements Machine {
       this.logLine(settled[1] ?? '');
       return this.result(command, {});
     }
-    const id = /--id (\S+) (\S+)$/.exec(command);
+    const id = /--id (\S+) (?:--exec -- )?(\S+)/.exec(command);
     if (id === null) {
       await this.script.clock.sleep(COMMAND_MS);
       return this.result(command, {});

@@ -15,7 +15,7 @@ export interface CacheEntry {
 }
 
 /** Folders whose children are entries of their own. */
-const KINDS = ['bases', 'images', 'programs', 'self-checks'] as const;
+const KINDS = ['bases', 'images', 'programs', 'selftests', 'self-checks'] as const;
 
 /** @returns entries, the longest unused first */
 export async function listCache(): Promise<CacheEntry[]> {

@@ -11,6 +11,14 @@ export type Event =
   | { type: 'programs.ready'; hash: string; cached: boolean }
   | { type: 'kernel.building'; kernel: KernelRole }
   | { type: 'kernel.ready'; kernel: KernelRole; release: string; cached: boolean; ms: number }
+  | {
+      type: 'selftests.ready';
+      kernel: KernelRole;
+      built: number;
+      broken: string[];
+      cached: boolean;
+      ms: number;
+    }
   | { type: 'kernel.failed'; kernel: KernelRole; message: string }
   | { type: 'host.booting'; host: string; kernel: KernelRole; boot: number }
   | {

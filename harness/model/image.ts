@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a kernel build leaves, and what a host needs to boot it: kernel/ and hosts/ meet here and nowhere else.
 
+/** The KVM selftests of one source tree. */
+export interface SelftestBuild {
+  /** `selftest.<program>`: whether the tree has it at all. */
+  can: Record<string, boolean>;
+  /** The programs that were built, by name. */
+  files: { name: string; file: string }[];
+  /** What the tree has and what does not compile, with the first error. */
+  broken: { name: string; why: string }[];
+  cached: boolean;
+}
+
 export interface KernelImage {
   /** Hash of everything that went into it: source tree, configuration, compiler, recipe. */
   hash: string;

@@ -8,6 +8,13 @@ export interface Guard {
   source: string;
 }
 
+/** A KVM selftest of the tree under test, run as a case. */
+export interface Selftest {
+  /** Below tools/testing/selftests/kvm, e.g. `guest_memfd_test` or `x86/private_mem_conversions_test`. */
+  name: string;
+  arguments: string[];
+}
+
 export interface CaseManifest {
   title: string;
   guards: Guard[];
@@ -20,6 +27,8 @@ export interface CaseManifest {
   control: string | null;
   tags: string[];
   fixes: string[];
+  /** The case is this program; without it, it is one of kvm-cases. */
+  selftest?: Selftest;
   /** Only cases of the topic `self`: what a working harness must say of it. */
   outcome?: { verdict: Verdict; reason: string };
 }
@@ -38,6 +47,31 @@ export interface CaseFiles {
   manifest: CaseManifest;
   /** The parsed expect.schema.json. */
   schema: Record<string, unknown>;
+}
+
+/** `private_mem_conversions_test`: how the program is called on a host. */
+export function selftestProgram(selftest: Selftest): string {
+  return selftest.name.replace(/^.*\//, '');
+}
+
+/** Where a selftest's program is on a host. */
+export function selftestPath(program: string): string {
+  return `/usr/lib/kvm-selftests/${program}`;
+}
+
+export function selftestArgv(selftest: Selftest): string[] {
+  return [selftestPath(selftestProgram(selftest)), ...selftest.arguments];
+}
+
+/** The capability of a kernel whose tree has the selftest. */
+export function selftestCapability(name: string): string {
+  return `selftest.${name.replace(/^.*\//, '')}`;
+}
+
+/** What a case asks of a host: what it says, and that the tree has the selftest that it is. */
+export function requirementsOf(manifest: CaseManifest): string[] {
+  const { requires, selftest } = manifest;
+  return selftest === undefined ? requires : [selftestCapability(selftest.name), ...requires];
 }
 
 export interface Unmet {

@@ -23,7 +23,7 @@ export interface Selection {
 }
 
 /** Tags that are off unless they are asked for with --tag, or the case by its full name. */
-export const TAGS_OFF_BY_DEFAULT = ['slow', 'self'] as const;
+export const TAGS_OFF_BY_DEFAULT = ['slow', 'self', 'upstream'] as const;
 
 /**
  * @param matches tells whether a name matches a glob (picomatch, handed in to keep this pure)

@@ -16,6 +16,11 @@ const FORMAT: Formatter = {
   'kernel.building': () => undefined,
   'kernel.ready': (e) =>
     `${e.kernel} kernel ${e.release} ${e.cached ? 'is in the cache' : `built in ${seconds(e.ms)}`}`,
+  'selftests.ready': (e) => {
+    const broken = e.broken.length === 0 ? '' : `, ${e.broken.join(', ')} not compiling`;
+    const how = e.cached ? 'are in the cache' : `built in ${seconds(e.ms)}`;
+    return `${e.kernel} kernel's selftests: ${e.built} ${how}${broken}`;
+  },
   'kernel.failed': (e) => `${e.kernel} kernel: ${e.message}`,
   'host.booting': () => undefined,
   'host.booted': (e) => {

@@ -13,6 +13,8 @@ import type { KmsgLine, KmsgStream } from './kmsg-stream.ts';
 export interface CaseRun {
   id: string;
   variant: string | null;
+  /** The program and its arguments, of a case that is one of its own. */
+  argv?: readonly string[];
   seed: string;
   /** What the case may take on this host, in milliseconds. */
   timeoutMs: number;
@@ -76,7 +78,8 @@ export async function runCase(
 async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: CaseRun): Promise<Capture> {
   const marker = randomBytes(6).toString('hex');
   const name = run.variant === null ? run.id : `${run.id}@${run.variant}`;
-  const command = `exec ${machine.program} --seed ${run.seed} --timeout ${Math.round(run.timeoutMs)} --id ${marker} ${name}`;
+  const what = run.argv === undefined ? name : `--exec -- ${name} ${run.argv.join(' ')}`;
+  const command = `exec ${machine.program} --seed ${run.seed} --timeout ${Math.round(run.timeoutMs)} --id ${marker} ${what}`;
   const consoleAt = machine.console.position();
   const mark = kmsg.mark();
   const logAt = mark.position;

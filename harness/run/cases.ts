@@ -9,7 +9,8 @@ import { checkDocument } from '../effects/schema.ts';
 import { InfraError } from '../errors.ts';
 import type { CaseFiles, CaseManifest } from '../model/manifest.ts';
 
-const FILES = ['case.json', 'expect.schema.json'] as const;
+const MANIFEST = 'case.json';
+const CONTRACT = 'expect.schema.json';
 
 /** @throws InfraError naming the file when a manifest or a contract is damaged, or the folder when it has no cases */
 export async function readCases(root: string = inPackage('cases')): Promise<CaseFiles[]> {
@@ -18,9 +19,9 @@ export async function readCases(root: string = inPackage('cases')): Promise<Case
   if (folders.length === 0)
     throw new InfraError({ code: 'no-cases-there', message: `${root} holds no case` });
   for (const folder of folders) {
-    const file = path.join(root, folder, 'case.json');
+    const file = path.join(root, folder, MANIFEST);
     const manifest = checkDocument<CaseManifest>('case', await readJson(file), file);
-    const schema = (await readJson(path.join(root, folder, 'expect.schema.json'))) as Record<string, unknown>;
+    const schema = (await readJson(await contractFile(root, folder))) as Record<string, unknown>;
     // `gmem/bind` in the project, `gmem.bind` in a run folder.
     found.push({ id: folder.includes('/') ? folder : folder.replace('.', '/'), manifest, schema });
   }
@@ -37,11 +38,19 @@ export async function keepContracts(run: RunDir, ids: readonly string[]): Promis
   for (const id of ids) {
     const folder = run.contract(id);
     await mkdir(folder, { recursive: true });
-    for (const name of FILES) await copyFile(inPackage('cases', id, name), path.join(folder, name));
+    await copyFile(inPackage('cases', id, MANIFEST), path.join(folder, MANIFEST));
+    await copyFile(await contractFile(inPackage('cases'), id), path.join(folder, CONTRACT));
   }
 }
 
 // --- internal ---
+
+// Cases of one topic may share a contract: it stands in the topic's folder then.
+async function contractFile(root: string, folder: string): Promise<string> {
+  const own = path.join(root, folder, CONTRACT);
+  const shared = path.join(root, path.dirname(folder), CONTRACT);
+  return !(await exists(own)) && folder.includes('/') && (await exists(shared)) ? shared : own;
+}
 
 async function caseFolders(root: string): Promise<string[]> {
   const folders: string[] = [];
@@ -52,10 +61,10 @@ async function caseFolders(root: string): Promise<string[]> {
   if (!isFolder) return [];
   for (const entry of await readdir(root, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue;
-    if (await exists(path.join(root, entry.name, 'case.json'))) folders.push(entry.name);
+    if (await exists(path.join(root, entry.name, MANIFEST))) folders.push(entry.name);
     for (const inner of await readdir(path.join(root, entry.name), { withFileTypes: true })) {
       const folder = `${entry.name}/${inner.name}`;
-      if (inner.isDirectory() && (await exists(path.join(root, folder, 'case.json')))) folders.push(folder);
+      if (inner.isDirectory() && (await exists(path.join(root, folder, MANIFEST)))) folders.push(folder);
     }
   }
   return folders;

@@ -11,6 +11,7 @@ import type { CaseFiles } from '../model/manifest.ts';
 import { foldObservations } from '../model/observation.ts';
 import type { Reason } from '../model/result.ts';
 import type { AttemptRecord, HostFacts } from '../model/run.ts';
+import { readSelftest } from '../model/selftest.ts';
 import { findSplats } from '../model/splat.ts';
 import type { Attempt, CaseEvidence, Check } from '../model/verdict.ts';
 
@@ -111,7 +112,7 @@ async function readAttempt(folder: string, record: AttemptRecord): Promise<Attem
     }
   }
   return {
-    folded: foldObservations(await text('observations.jsonl')),
+    folded: readSelftest(foldObservations(await text('observations.jsonl'))),
     overdue: record.overdue === true,
     death: record.death,
     splats,

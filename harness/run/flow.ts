@@ -9,7 +9,7 @@ import { harnessHash } from '../effects/version.ts';
 import { HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
-import type { KernelImage } from '../model/image.ts';
+import type { KernelImage, SelftestBuild } from '../model/image.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { unitId } from '../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../model/result.ts';
@@ -30,6 +30,8 @@ export interface Workshop {
   series(): Promise<{ commit: string; patches: number }>;
   /** @throws KernelError when the kernel does not configure or compile */
   image(role: KernelRole, commit: string, logFile: string, nice: boolean): Promise<KernelImage>;
+  /** Builds these KVM selftests of a commit. What does not compile is part of the answer. */
+  selftests(commit: string, names: readonly string[], logFile: string, nice: boolean): Promise<SelftestBuild>;
   program(): Promise<{ file: string; hash: string; cached: boolean }>;
 }
 
@@ -87,6 +89,7 @@ export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
 // --- internal ---
 
 type Program = { file: string; hash: string };
+type Built = { image: KernelImage; selftests: SelftestBuild | undefined };
 
 // The series is built while the base's cases run: two things that wait for different parts of the machine.
 async function runKernels(o: FlowOptions, program: Program): Promise<void> {
@@ -108,11 +111,7 @@ async function runKernels(o: FlowOptions, program: Program): Promise<void> {
   }
 }
 
-async function buildKernel(
-  o: FlowOptions,
-  role: KernelRole,
-  nice: boolean,
-): Promise<KernelImage | undefined> {
+async function buildKernel(o: FlowOptions, role: KernelRole, nice: boolean): Promise<Built | undefined> {
   const { clock, run, record, sink } = o;
   const started = clock.now();
   const folder = run.kernel(role);
@@ -127,7 +126,7 @@ async function buildKernel(
     const before = await run.readIfThere<BuildRecord>('build', file);
     if (o.standing !== undefined && before?.hash !== undefined) {
       sameAsBefore(`the ${role} kernel`, before.hash, image.hash);
-      return image;
+      return { image, selftests: await buildSelftests(o, role, commit, nice) };
     }
     const { release, hash, compiler, cached, unknownSymbols } = image;
     const built: BuildRecord = {
@@ -145,7 +144,7 @@ async function buildKernel(
     await keepBuildFiles(run, role, image);
     await run.write('build', file, built);
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms });
-    return image;
+    return { image, selftests: await buildSelftests(o, role, commit, nice) };
   } catch (error) {
     // What was asked for does not exist: there is nothing to report on.
     const ours = error instanceof HilError && !(error instanceof UsageError);
@@ -162,6 +161,29 @@ async function buildKernel(
   } finally {
     await run.write('run', run.path('run.json'), record);
   }
+}
+
+// All that the project has, so that the next run with other cases finds them built.
+async function buildSelftests(
+  o: FlowOptions,
+  role: KernelRole,
+  commit: string,
+  nice: boolean,
+): Promise<SelftestBuild | undefined> {
+  const { clock, run, record, sink } = o;
+  const planned = new Set(record.units.map((unit) => unit.case));
+  const all = o.cases.filter((file) => file.manifest.selftest !== undefined);
+  if (!all.some((file) => planned.has(file.id))) return undefined;
+  const started = clock.now();
+  const logFile = path.join(run.kernel(role), 'selftests.log');
+  await writeWhole(logFile, '');
+  const names = [...new Set(all.map((file) => file.manifest.selftest?.name ?? ''))].sort();
+  const built = await o.workshop.selftests(commit, names, logFile, nice);
+  const { files, broken, cached } = built;
+  const ms = clock.now() - started;
+  const said = broken.map(({ name, why }) => `${name} (${why})`);
+  sink({ type: 'selftests.ready', kernel: role, built: files.length, broken: said, cached, ms });
+  return built;
 }
 
 async function sourceOf(o: FlowOptions, role: KernelRole): Promise<string> {
@@ -189,7 +211,7 @@ async function runOnHost(
   program: Program,
   host: Host,
   role: KernelRole,
-  image: KernelImage,
+  { image, selftests }: Built,
   seen: Map<string, Record<string, boolean>>,
 ): Promise<void> {
   const { clock, sink, run, record, signal } = o;
@@ -212,6 +234,7 @@ async function runOnHost(
     role,
     image,
     program,
+    selftests,
     seed: record.seed,
     provides,
     bootsBefore: boots.length,

@@ -10,8 +10,14 @@ import { checkDocument } from '../effects/schema.ts';
 import { HilError, InfraError, InterruptedError, KernelError } from '../errors.ts';
 import type { BootRequest, Host, HostTraits, Machine } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
-import type { KernelImage } from '../model/image.ts';
-import { type CaseManifest, firstUnmet } from '../model/manifest.ts';
+import type { KernelImage, SelftestBuild } from '../model/image.ts';
+import {
+  type CaseManifest,
+  firstUnmet,
+  requirementsOf,
+  selftestArgv,
+  selftestPath,
+} from '../model/manifest.ts';
 import { type Unit, unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
 import type { AttemptRecord, BootRecord, HostFacts } from '../model/run.ts';
@@ -30,6 +36,8 @@ export interface SessionOptions {
   image: KernelImage;
   program: BootRequest['program'];
   seed: string;
+  /** Selftests of the kernel's tree; undefined when no case is one. */
+  selftests?: SelftestBuild | undefined;
   /** What the kernel with this role is promised to have: from the series, and from what the base was seen to have. */
   provides: string[];
   /** Boots of this kernel on this host that are on record already. */
@@ -40,6 +48,8 @@ export interface SessionOptions {
 /** Boots that fail for a reason of ours are tried once more; a kernel that does not boot is not. */
 const INFRA_BOOTS_MAX = 2;
 const FACTS_TIMEOUT_MS = 15_000;
+/** Time for all capability probes together; they run side by side. */
+const PROBE_TIMEOUT_MS = 5000;
 const SETTLE_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 2000;
 /** A log on disk; a flood is cut there, and what is cut off counts as lost. */
@@ -74,6 +84,7 @@ export class Session {
   private traits: HostTraits | undefined;
   private live: Live | undefined;
   private boots: number;
+  private stuckBefore = false;
   /** Why no further boot is tried. */
   private given: HilError | undefined;
   /** Why the machine has to be booted afresh before the next case. */
@@ -98,7 +109,7 @@ export class Session {
   async runUnit(unit: Unit, manifest: CaseManifest, folder: string): Promise<void> {
     const facts = await this.start();
     const id = unitId(unit);
-    const unmet = firstUnmet(manifest.requires, facts.can, this.o.provides);
+    const unmet = firstUnmet(requirementsOf(manifest), facts.can, this.o.provides);
     if (unmet !== undefined) {
       await this.o.run.emptyFolder(folder);
       await this.record(folder, { unit: id, state: 'skipped', ...unmet });
@@ -167,6 +178,7 @@ export class Session {
     const capture = await runCase(clock, live.machine, live.kmsg, {
       id: unit.case,
       variant: unit.variant,
+      ...(manifest.selftest === undefined ? {} : { argv: selftestArgv(manifest.selftest) }),
       seed,
       timeoutMs,
       timeScale: this.timeScale(),
@@ -315,6 +327,7 @@ export class Session {
         parameters: [],
         consoleFile,
         program: this.o.program,
+        extra: (this.o.selftests?.files ?? []).map(({ name, file }) => ({ file, path: selftestPath(name) })),
         signal,
       });
       const kmsg = new KmsgStream(clock);
@@ -352,7 +365,7 @@ export class Session {
   private async readFacts(live: Live): Promise<void> {
     if (this.facts !== undefined) return;
     const { run, host, role } = this.o;
-    const answer = await live.machine.exec(`exec ${live.machine.program} --facts`, {
+    const answer = await live.machine.exec(`exec ${live.machine.program} --facts --timeout ${PROBE_TIMEOUT_MS * this.timeScale()}`, {
       timeoutMs: FACTS_TIMEOUT_MS * this.timeScale(),
     });
     const folder = run.host(host.name, role);
@@ -373,7 +386,8 @@ export class Session {
       throw gone && this.canReboot() ? new KernelError(what) : new InfraError(what);
     }
     const said = parseJson(answer.stdout, `${host.name}: kvm-cases --facts`) as Record<string, unknown>;
-    const facts = { ...said, emulated: this.emulated(), driver: host.driver };
+    const can = { ...(said['can'] as object | undefined), ...this.o.selftests?.can };
+    const facts = { ...said, can, emulated: this.emulated(), driver: host.driver };
     const checked = checkDocument<HostFacts>('facts', facts, `${host.name}: kvm-cases --facts`);
     await run.write('facts', path.join(folder, 'facts.json'), checked);
     if (checked.kvm === false) {
@@ -384,6 +398,17 @@ export class Session {
       };
       throw this.canReboot() ? new KernelError(what) : new InfraError(what);
     }
+    this.checkStuck(checked);
     this.facts = checked;
+  }
+
+  // A probe that hangs once on a busy machine is no finding; one that hangs again on a fresh boot is.
+  private checkStuck(facts: HostFacts): void {
+    const stuck = Array.isArray(facts['stuck']) ? facts['stuck'] : [];
+    if (stuck.length === 0) return;
+    const what = { code: 'stuck-probe', message: `${this.o.host.name}: a probe did not return: ${stuck.join(', ')}` };
+    const again = this.stuckBefore;
+    this.stuckBefore = true;
+    throw again && this.canReboot() ? new KernelError(what) : new InfraError(what);
   }
 }

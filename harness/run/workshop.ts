@@ -7,10 +7,12 @@ import type { BaseSpec } from '../kernel/base-spec.ts';
 import { ensureImage } from '../kernel/build.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
+import { ensureSelftests } from '../kernel/selftests.ts';
 import type { Series } from '../kernel/series.ts';
 import { type Base, ensureBase } from '../kernel/source.ts';
 import { applySeries } from '../kernel/tree.ts';
 import type { EventSink } from '../model/events.ts';
+import { selftestCapability } from '../model/manifest.ts';
 import type { Workshop } from './flow.ts';
 
 export interface WorkshopOptions {
@@ -45,6 +47,8 @@ export function openWorkshop(o: WorkshopOptions): Workshop {
     },
     image: async (role, commit, logFile, nice) =>
       ensureImage({ base: await ready(), commit, kconfig, role, logFile, nice }, sink, signal),
+    selftests: async (commit, names, logFile, nice) =>
+      ensureSelftests({ base: await ready(), commit, names, logFile, nice }, sink, signal),
     program: () => ensureProgram(signal),
   };
 }
@@ -58,6 +62,13 @@ export function runningWorkshop(signal: AbortSignal): Workshop {
       throw new Error('there is no series on a kernel that runs already');
     },
     image: async () => image,
+    // Nobody knows the tree that the running kernel was built from.
+    selftests: async (_commit, names) => ({
+      can: Object.fromEntries(names.map((name) => [selftestCapability(name), false])),
+      files: [],
+      broken: [],
+      cached: true,
+    }),
     program: () => ensureProgram(signal),
   };
 }

@@ -40,6 +40,19 @@ check({ type: 'kernel.building', kernel: 'base' }, undefined, 'building the base
 check(ready, 'base kernel 7.3.0 built in 61.3 s');
 check({ ...ready, cached: true }, 'base kernel 7.3.0 is in the cache');
 check({ type: 'kernel.failed', kernel: 'series', message: 'no' }, 'series kernel: no');
+const selftests = {
+  type: 'selftests.ready',
+  kernel: 'base',
+  built: 12,
+  broken: [],
+  cached: true,
+  ms: 5,
+} as const;
+check({ ...selftests, broken: [] }, "base kernel's selftests: 12 are in the cache");
+check(
+  { ...selftests, built: 1, broken: ['a_test (no such header)'], cached: false, ms: 11_000 },
+  "base kernel's selftests: 1 built in 11.0 s, a_test (no such header) not compiling",
+);
 check({ type: 'host.booting', ...host }, undefined, 'qemu: booting the series kernel');
 check(booted, 'qemu runs the series kernel (QEMU 10, TCG), up in 2.5 s');
 check({ ...booted, boot: 2, ms: 999.4 }, 'qemu runs the series kernel, boot 2, up in 999 ms');

@@ -241,6 +241,7 @@ function fakeWorkshop(folder: string): Workshop {
       unknownSymbols: [],
       cached: true,
     }),
+    selftests: async () => ({ can: {}, files: [], broken: [], cached: true }),
     program: async () => ({ file: path.join(folder, 'kvm-cases'), hash: 'p', cached: true }),
   };
 }
