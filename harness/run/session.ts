@@ -5,9 +5,8 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
-import { parseJson, type RunDir } from '../effects/run-dir.ts';
-import { checkDocument } from '../effects/schema.ts';
-import { HilError, InfraError, InterruptedError, KernelError } from '../errors.ts';
+import type { RunDir } from '../effects/run-dir.ts';
+import { HilError, InterruptedError, KernelError } from '../errors.ts';
 import type { BootRequest, Host, HostTraits, Machine } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage, SelftestBuild } from '../model/image.ts';
@@ -24,6 +23,7 @@ import type { AttemptRecord, BootRecord, HostFacts } from '../model/run.ts';
 import { findSplats } from '../model/splat.ts';
 import type { Death } from '../model/verdict.ts';
 import { type Capture, deservesSecondLook, runCase, whyReboot } from './case.ts';
+import { askFacts } from './facts.ts';
 import { KmsgStream } from './kmsg-stream.ts';
 import { errorRecord, recordOf, stateOf } from './records.ts';
 
@@ -47,9 +47,6 @@ export interface SessionOptions {
 
 /** Boots that fail for a reason of ours are tried once more; a kernel that does not boot is not. */
 const INFRA_BOOTS_MAX = 2;
-const FACTS_TIMEOUT_MS = 15_000;
-/** Time for all capability probes together; they run side by side. */
-const PROBE_TIMEOUT_MS = 5000;
 const SETTLE_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 2000;
 /** A log on disk; a flood is cut there, and what is cut off counts as lost. */
@@ -84,7 +81,8 @@ export class Session {
   private traits: HostTraits | undefined;
   private live: Live | undefined;
   private boots: number;
-  private stuckBefore = false;
+  /** A capability probe did not return on the boot before. */
+  private hungBefore = false;
   /** Why no further boot is tried. */
   private given: HilError | undefined;
   /** Why the machine has to be booted afresh before the next case. */
@@ -364,51 +362,21 @@ export class Session {
 
   private async readFacts(live: Live): Promise<void> {
     if (this.facts !== undefined) return;
-    const { run, host, role } = this.o;
-    const answer = await live.machine.exec(`exec ${live.machine.program} --facts --timeout ${PROBE_TIMEOUT_MS * this.timeScale()}`, {
-      timeoutMs: FACTS_TIMEOUT_MS * this.timeScale(),
-    });
-    const folder = run.host(host.name, role);
-    if (answer.exitCode !== 0) {
-      const gone = answer.lost || answer.timedOut || answer.signal !== null;
-      const ended = answer.signal ?? `status ${answer.exitCode}`;
-      const how = answer.timedOut
-        ? 'did not return'
-        : answer.lost
-          ? 'took the host away'
-          : `ended with ${ended}`;
-      const what = {
-        code: 'no-facts',
-        message: `${host.name}: kvm-cases --facts ${how}`,
-        detail: answer.stderr.slice(0, 2000),
-      };
-      // The first use of KVM on this kernel. A host that was not booted for this run may be broken in ways of its own.
-      throw gone && this.canReboot() ? new KernelError(what) : new InfraError(what);
+    const { run, host, role, selftests } = this.o;
+    try {
+      const facts = await askFacts(live.machine, {
+        host: host.name,
+        driver: { driver: host.driver, emulated: this.emulated() },
+        can: selftests?.can ?? {},
+        timeScale: this.timeScale(),
+        booted: this.canReboot(),
+        hungBefore: this.hungBefore,
+      });
+      await run.write('facts', path.join(run.host(host.name, role), 'facts.json'), facts);
+      this.facts = facts;
+    } catch (error) {
+      this.hungBefore = error instanceof HilError && error.code === 'stuck-probe';
+      throw error;
     }
-    const said = parseJson(answer.stdout, `${host.name}: kvm-cases --facts`) as Record<string, unknown>;
-    const can = { ...(said['can'] as object | undefined), ...this.o.selftests?.can };
-    const facts = { ...said, can, emulated: this.emulated(), driver: host.driver };
-    const checked = checkDocument<HostFacts>('facts', facts, `${host.name}: kvm-cases --facts`);
-    await run.write('facts', path.join(folder, 'facts.json'), checked);
-    if (checked.kvm === false) {
-      const what = {
-        code: 'no-kvm',
-        message: `${host.name}: /dev/kvm does not work under ${checked.release}`,
-        hint: 'the console or dmesg may say why; is KVM configured, and virtualisation enabled?',
-      };
-      throw this.canReboot() ? new KernelError(what) : new InfraError(what);
-    }
-    this.checkStuck(checked);
-    this.facts = checked;
-  }
-
-  // A probe that hangs once on a busy machine is no finding; one that hangs again on a fresh boot is.
-  private checkStuck(facts: HostFacts): void {
-    const stuck = Array.isArray(facts['stuck']) ? facts['stuck'] : [];
-    if (stuck.length === 0) return;
-    const what = { code: 'stuck-probe', message: `${this.o.host.name}: a probe did not return: ${stuck.join(', ')}` };
-    const again = this.stuckBefore;
-    this.stuckBefore = true;
-    throw again && this.canReboot() ? new KernelError(what) : new InfraError(what);
   }
 }

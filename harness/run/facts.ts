@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What a host says of itself, asked once a kernel: the first use of KVM there.
+import { parseJson } from '../effects/run-dir.ts';
+import { checkDocument } from '../effects/schema.ts';
+import { InfraError, KernelError } from '../errors.ts';
+import type { Machine } from '../hosts/host.ts';
+import type { HostFacts } from '../model/run.ts';
+
+export interface FactsQuestion {
+  host: string;
+  /** Facts that the driver knows. */
+  driver: { driver: string; emulated: boolean };
+  /** Capabilities that are known without asking the host. */
+  can: Record<string, boolean>;
+  timeScale: number;
+  /** The kernel was booted for this run: what it does not answer is its own fault. */
+  booted: boolean;
+  /** A probe hung on the boot before. Once may be a busy machine; again, on a fresh boot, is a finding. */
+  hungBefore: boolean;
+}
+
+const ASK_TIMEOUT_MS = 15_000;
+/** Time for all probes together; they run side by side. */
+const PROBE_TIMEOUT_MS = 5000;
+
+/**
+ * @throws KernelError or InfraError `no-facts`, `no-kvm`, `stuck-probe`; InfraError `invalid-document`
+ */
+export async function askFacts(machine: Machine, q: FactsQuestion): Promise<HostFacts> {
+  const fault = (kernels: boolean, what: ConstructorParameters<typeof InfraError>[0]) =>
+    kernels && q.booted ? new KernelError(what) : new InfraError(what);
+  const asked = `kvm-cases --facts`;
+  const answer = await machine.exec(
+    `exec ${machine.program} --facts --timeout ${PROBE_TIMEOUT_MS * q.timeScale}`,
+    { timeoutMs: ASK_TIMEOUT_MS * q.timeScale },
+  );
+  if (answer.exitCode !== 0) {
+    const { lost, timedOut, signal } = answer;
+    const ended = `ended with ${signal ?? `status ${answer.exitCode}`}`;
+    const how = timedOut ? 'did not return' : lost ? 'took the host away' : ended;
+    const detail = answer.stderr.slice(0, 2000);
+    const message = `${q.host}: ${asked} ${how}`;
+    throw fault(lost || timedOut || signal !== null, { code: 'no-facts', message, detail });
+  }
+  const said = parseJson(answer.stdout, `${q.host}: ${asked}`) as Record<string, unknown>;
+  const can = { ...(said['can'] as object | undefined), ...q.can };
+  const facts = checkDocument<HostFacts>('facts', { ...said, can, ...q.driver }, `${q.host}: ${asked}`);
+  if (facts.kvm === false) {
+    throw fault(true, {
+      code: 'no-kvm',
+      message: `${q.host}: /dev/kvm does not work under ${facts.release}`,
+      hint: 'the console or dmesg may say why; is KVM configured, and virtualisation enabled?',
+    });
+  }
+  const stuck = Array.isArray(facts['stuck']) ? facts['stuck'] : [];
+  if (stuck.length > 0) {
+    const message = `${q.host}: probes that did not return: ${stuck.join(', ')}`;
+    throw fault(q.hungBefore, { code: 'stuck-probe', message });
+  }
+  return facts;
+}
