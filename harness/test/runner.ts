@@ -23,8 +23,9 @@ export interface RunnerOptions {
   noSkips: boolean;
 }
 
+/** Unit tests mostly wait: for the disk, for processes, for a lock. */
 export function unitJobs(): number {
-  return Math.max(2, availableParallelism());
+  return 2 * Math.max(2, availableParallelism());
 }
 
 /** @returns whether all passed, after the counts were printed */

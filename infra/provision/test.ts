@@ -16,6 +16,7 @@ const only = process.argv.slice(2);
 if (only.length === 0) {
   const check = spawnSync(process.execPath, [path.join(dist, 'infra', 'provision', 'check.js')], {
     stdio: 'inherit',
+    env: { ...process.env, KVM_HIL_THOROUGH: '1' },
   });
   if (check.status !== 0) process.exit(check.status ?? 1);
 }

@@ -83,6 +83,9 @@ export const SELF = [
   caseFiles('self/fail', { tags: ['self'], outcome: { verdict: 'fail', reason: 'invariant' } }),
 ];
 
+/** All that can be tried, not a choice of it: in `npm test`, not in `npm run check`. */
+export const THOROUGH = process.env['KVM_HIL_THOROUGH'] !== undefined;
+
 /** An oops as the kernel logs it. */
 export const OOPS = [
   'BUG: kernel NULL pointer dereference, address: 0000000000000010',

@@ -10,7 +10,7 @@ import type { KernelRole, ResultDocument } from '../../model/result.ts';
 import { judgeRun } from '../../run/judge.ts';
 import { holdRun } from '../../run/resume.ts';
 import { caught } from '../temp.ts';
-import { BAD, type FlowSetup, verdictsOf, withFlow } from './fixture.ts';
+import { BAD, type FlowSetup, THOROUGH, verdictsOf, withFlow } from './fixture.ts';
 
 const play = (id: string, _: number, role: KernelRole) =>
   id === 'gmem/two' && role === 'series' ? BAD : undefined;
@@ -35,7 +35,8 @@ t.test('cut off at any event', async (t) => {
   };
   const whole = await withFlow({ play, onEvent }, ({ result }) => gist(result));
   t.ok(cuts.length > 25, 'there are many places to be cut off at');
-  for (const cut of cuts) {
+  // `npm test` tries every one.
+  for (const cut of cuts.filter((_, index) => THOROUGH || index % 4 === 1)) {
     const [copy = '', type] = cut.split(' ');
     // The same folder name: it is the id of the run.
     const again = await withFlow({ play, resume: copy }, async ({ result, run, events }) => {
