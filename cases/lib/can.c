@@ -91,6 +91,17 @@ static bool gmem_made(struct kvm_vm *vm)
 	return __vm_create_guest_memfd(vm, PAGE_SIZE, 0) >= 0;
 }
 
+/* Linux 6.12 makes a gmem on any VM, and binds it only where memory is private. */
+static bool gmem_bound(struct kvm_vm *vm)
+{
+	int fd = __vm_create_guest_memfd(vm, PAGE_SIZE, 0);
+
+	return fd >= 0 &&
+	       !__vm_set_user_memory_region2(vm, 0, KVM_MEM_GUEST_MEMFD,
+					     TEST_GPA, PAGE_SIZE,
+					     anon_pages(PAGE_SIZE), fd, 0);
+}
+
 static bool gmem_mapped(struct kvm_vm *vm)
 {
 	int fd = __vm_create_guest_memfd(vm, PAGE_SIZE, GUEST_MEMFD_FLAG_MMAP);
@@ -205,6 +216,7 @@ static const struct capability {
 	{ "memslot.multi_as", KVM_X86_DEFAULT_VM, second_space_set },
 	{ "memslot.dirty_log", KVM_X86_DEFAULT_VM, dirty_log_set },
 	{ "gmem", KVM_X86_DEFAULT_VM, gmem_made },
+	{ "gmem.bind", KVM_X86_DEFAULT_VM, gmem_bound },
 	{ "gmem.mmap", KVM_X86_DEFAULT_VM, gmem_mapped },
 	{ "gmem.init_shared", KVM_X86_DEFAULT_VM, gmem_touched },
 	{ "gmem.guest", KVM_X86_DEFAULT_VM, gmem_of_use },

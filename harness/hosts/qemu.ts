@@ -4,7 +4,7 @@
 import { openSync, unlinkSync, writeSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
-import { type Clock, within } from '../effects/clock.ts';
+import { type Clock, interruption, within } from '../effects/clock.ts';
 import { exec } from '../effects/exec.ts';
 import { connect, type SshLink } from '../effects/ssh.ts';
 import { InfraError, InterruptedError, messageOf } from '../errors.ts';
@@ -177,18 +177,6 @@ function machineOf(qemu: QemuProcess, link: SshLink, console: ConsoleLog, releas
       await console.close();
     },
   };
-}
-
-/** Rejects when the signal aborts, until it is forgotten. */
-function interruption(signal: AbortSignal): { promise: Promise<never>; forget: () => void } {
-  let onAbort: () => void = () => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(new InterruptedError());
-    if (signal.aborted) onAbort();
-    else signal.addEventListener('abort', onAbort, { once: true });
-  });
-  promise.catch(() => {});
-  return { promise, forget: () => signal.removeEventListener('abort', onAbort) };
 }
 
 /** One step of a boot: it returns, or the machine ends, or panics, or takes too long, or the user stops. */

@@ -85,7 +85,9 @@ function gentleFirst(cases: readonly CaseFiles[]): CaseFiles[] {
 
 // Leaves a machine that has to be booted afresh: never run where that is somebody's own.
 function isHarsh(file: CaseFiles): boolean {
-  return ['splat', 'host-died', 'stuck', 'hang', 'timeout'].includes(file.manifest.outcome?.reason ?? '');
+  return ['splat', 'host-died', 'stuck', 'fault', 'hang', 'timeout'].includes(
+    file.manifest.outcome?.reason ?? '',
+  );
 }
 
 async function readProof(file: string): Promise<SelfCheckRecord | undefined> {
