@@ -11,6 +11,9 @@ import { $, say } from './shell.ts';
 const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const root = path.dirname(dist);
 const UNIT_TIMEOUT_MS = 300_000;
+/** Bases made and killed half-way, hostile makefiles: hundreds of processes each. `npm test` runs them. */
+const HEAVY = /^kernel\/(?:source|hostile|debian)\b/;
+const thorough = process.env['KVM_HIL_THOROUGH'] !== undefined;
 // Begun first, so that no processor waits for it at the end.
 const isLong = (name: string) => /^run\b/.test(name);
 
@@ -48,9 +51,14 @@ function unitTests(): Promise<boolean> {
   const folder = path.join(dist, 'harness', 'test');
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.js') && !name.startsWith('e2e'))
+    .filter((name) => thorough || !HEAVY.test(name))
     .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || a.localeCompare(b))
     .map((name) => path.join(folder, name));
-  return runTestFiles(files, {
+  // What starts nothing needs no process of its own.
+  const light = /^(?:model|report|errors|hosts|effects\/(?:files|run-dir|schema|version))\b/;
+  const isLight = (file: string) => light.test(path.relative(folder, file));
+  const groups = [...files.filter((file) => !isLight(file)), files.filter(isLight)];
+  return runTestFiles(groups, {
     jobs: unitJobs(),
     timeoutMs: UNIT_TIMEOUT_MS,
     noSkips: process.env['CI'] !== undefined,

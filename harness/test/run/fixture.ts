@@ -160,7 +160,8 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     name: 'fake',
     clock,
     emulated: setup.emulated === true,
-    exclusive: true,
+    // A lease is five processes: where faults are tried, it has to be given back after each.
+    exclusive: setup.fault !== undefined,
     ...(setup.boots === undefined ? {} : { boots: setup.boots }),
     facts: FACTS,
     case: (id, count) => setup.play?.(id, count, role) ?? (id === 'self/fail' ? BAD : GOOD),

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A real run whose runner is killed in the middle of a case goes on, and ends as if nothing had happened.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import t from 'tap';
+import type { ResultDocument } from '../../model/result.ts';
+import { start } from './kvm-hil.ts';
+
+const POLL_MS = 20;
+const WAIT_MS = 10 * 60 * 1000;
+
+t.test('kill -9 in the middle of a case, then resume', async (t) => {
+  const parent = await mkdtemp(path.join(tmpdir(), 'kvm-hil-e2e-'));
+  t.teardown(() => rm(parent, { recursive: true, force: true }));
+  const run = path.join(parent, 'run');
+  const runner = start(['run', '--base', 'debian:7.3', '--case', 'gmem/*', '--output', run]);
+  const events = () => readFile(path.join(run, 'events.jsonl'), 'utf8').catch(() => '');
+  const begun = async () => (await events()).includes('"case.attempted","unit":"base/qemu/gmem/create"');
+  for (let waited = 0; waited < WAIT_MS && !(await begun()); waited += POLL_MS) await pause(POLL_MS);
+  runner.kill('SIGKILL');
+  t.equal((await runner).signal, 'SIGKILL');
+  t.notMatch(await events(), /run\.judged/, 'it was not over');
+
+  const judged = await start(['judge', run]);
+  t.equal(judged.exitCode, 3, 'what is there can be judged, and is not everything');
+  t.match(judged.stdout, /the runner ended while it ran/);
+
+  const resumed = await start(['resume', run]);
+  t.equal(resumed.exitCode, 0, resumed.stderr.slice(-2000));
+  t.notMatch(resumed.stderr, /gmem\/bind: done/, 'what was over is not run again');
+  t.match(resumed.stderr, /gmem\/create: done/);
+  const result = JSON.parse(await readFile(path.join(run, 'result.json'), 'utf8')) as ResultDocument;
+  t.match(result.run, { complete: true });
+  t.match(result.summary, { fail: 0, error: 0, miss: 0 });
+});
