@@ -2,7 +2,9 @@
 // SSH: the one door to ssh2. One connection, many channels; the host key is pinned.
 import ssh2 from 'ssh2';
 import { InfraError, messageOf } from '../errors.ts';
-import { KeptBytes } from './kept.ts';
+import { CommandOutput, type RemoteResult } from './kept.ts';
+
+export type { RemoteResult } from './kept.ts';
 
 export interface SshTarget {
   host: string;
@@ -12,21 +14,6 @@ export interface SshTarget {
   privateKey: string;
   /** The host's public key as a wire blob; any other key ends the connection. */
   hostKey: Buffer;
-}
-
-export interface RemoteResult {
-  command: string;
-  exitCode: number | null;
-  signal: string | null;
-  stdout: string;
-  stderr: string;
-  /** The deadline passed; the channel was closed, the remote process may go on. */
-  timedOut: boolean;
-  /** The connection broke before the command ended. */
-  lost: boolean;
-  /** More was printed than is kept. */
-  truncated: boolean;
-  durationMs: number;
 }
 
 export interface RemoteOptions {
@@ -49,7 +36,6 @@ export interface SshLink {
   close(): void;
 }
 
-const KEEP_BYTES = 1024 * 1024;
 const KEY_TRIES = 20;
 
 /** A key pair, for a user or a host: private key in OpenSSH form, public key as a line for authorized_keys. */
@@ -147,10 +133,7 @@ function execOn(
   command: string,
   o: RemoteOptions,
 ): Promise<RemoteResult> {
-  const started = performance.now();
-  const keep = o.keepBytes ?? KEEP_BYTES;
-  const stdout = new KeptBytes(keep);
-  const stderr = new KeptBytes(keep);
+  const output = new CommandOutput(command, o.keepBytes);
   return new Promise((resolve) => {
     let exitCode: number | null = null;
     let signal: string | null = null;
@@ -162,17 +145,8 @@ function execOn(
       pending.delete(lose);
       clearTimeout(timer);
       if (state.timedOut === true || state.lost === true) channel?.close();
-      resolve({
-        command,
-        exitCode,
-        signal,
-        stdout: stdout.text(),
-        stderr: stderr.text(),
-        timedOut: state.timedOut ?? false,
-        lost: state.lost ?? false,
-        truncated: stdout.truncated || stderr.truncated,
-        durationMs: performance.now() - started,
-      });
+      const { timedOut = false, lost = false } = state;
+      resolve(output.result({ exitCode, signal, timedOut, lost }));
     };
     const timer = setTimeout(() => settle({ timedOut: true }), o.timeoutMs);
     const lose = () => settle({ lost: true });
@@ -183,15 +157,15 @@ function execOn(
     });
     const onOpen = (error: Error | undefined, opened: ssh2.ClientChannel) => {
       if (error !== undefined) {
-        stderr.add(Buffer.from(messageOf(error)));
+        output.stderr.add(Buffer.from(messageOf(error)));
         return settle({ lost: true });
       }
       channel = opened;
       opened.on('data', (piece: Buffer) => {
-        stdout.add(piece);
+        output.stdout.add(piece);
         if (!settled) o.onStdout?.(piece);
       });
-      opened.stderr.on('data', (piece: Buffer) => stderr.add(piece));
+      opened.stderr.on('data', (piece: Buffer) => output.stderr.add(piece));
       opened.on('exit', (code: number | null, name?: string) => {
         exitCode = code;
         signal = name ?? null;

@@ -5,14 +5,12 @@ import { closeSync, constants, openSync, readFileSync } from 'node:fs';
 import { release, version } from 'node:os';
 import { spawnTethered } from '../effects/exec.ts';
 import { hashOf } from '../effects/files.ts';
-import { KeptBytes } from '../effects/kept.ts';
+import { CommandOutput, type Ending } from '../effects/kept.ts';
 import type { RemoteOptions, RemoteResult } from '../effects/ssh.ts';
 import { InfraError, InterruptedError } from '../errors.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { Death } from '../model/verdict.ts';
 import type { BootRequest, Host, Machine } from './host.ts';
-
-const KEEP_BYTES = 1024 * 1024;
 
 /** The kernel that runs here. There is no file to boot it from. */
 export function runningImage(): KernelImage {
@@ -102,28 +100,16 @@ function machineOf(request: BootRequest): Machine {
 }
 
 function execHere(command: string, o: RemoteOptions, open: Set<() => void>): Promise<RemoteResult> {
-  const started = performance.now();
-  const stdout = new KeptBytes(o.keepBytes ?? KEEP_BYTES);
-  const stderr = new KeptBytes(o.keepBytes ?? KEEP_BYTES);
+  const output = new CommandOutput(command, o.keepBytes);
   const child = spawnTethered(['sh', '-c', command], ['pipe', 'pipe', 'pipe']);
   return new Promise((resolve) => {
     let settled = false;
-    const settle = (exitCode: number | null, signal: string | null, timedOut: boolean, lost: boolean) => {
+    const settle = (ending: Partial<Ending>) => {
       if (settled) return;
       settled = true;
       clearTimeout(timer);
       open.delete(end);
-      resolve({
-        command,
-        exitCode,
-        signal,
-        stdout: stdout.text(),
-        stderr: stderr.text(),
-        timedOut,
-        lost,
-        truncated: stdout.truncated || stderr.truncated,
-        durationMs: performance.now() - started,
-      });
+      resolve(output.result({ exitCode: null, signal: null, timedOut: false, lost: false, ...ending }));
     };
     // What a stuck task holds open would never close: the streams are let go, not waited for.
     const letGo = () => {
@@ -132,29 +118,29 @@ function execHere(command: string, o: RemoteOptions, open: Set<() => void>): Pro
     };
     const end = () => {
       letGo();
-      settle(null, null, false, true);
+      settle({ lost: true });
     };
     open.add(end);
     const timer = setTimeout(() => {
       letGo();
-      settle(null, null, true, false);
+      settle({ timedOut: true });
     }, o.timeoutMs);
     void o.until?.then(() => {
       if (settled) return;
       letGo();
-      settle(child.exitCode, child.signalCode, false, false);
+      settle({ exitCode: child.exitCode, signal: child.signalCode });
     });
     child.stdout?.on('data', (piece: Buffer) => {
-      stdout.add(piece);
+      output.stdout.add(piece);
       if (!settled) o.onStdout?.(piece);
     });
-    child.stderr?.on('data', (piece: Buffer) => stderr.add(piece));
+    child.stderr?.on('data', (piece: Buffer) => output.stderr.add(piece));
     child.stdin?.on('error', () => {});
     child.stdin?.end(o.input);
     child.on('error', (error) => {
-      stderr.add(Buffer.from(error.message));
-      settle(null, null, false, true);
+      output.stderr.add(Buffer.from(error.message));
+      settle({ lost: true });
     });
-    child.on('close', (code, signal) => settle(code, signal, false, false));
+    child.on('close', (exitCode, signal) => settle({ exitCode, signal }));
   });
 }

@@ -9,8 +9,8 @@ import {
   type Reason,
   type ReasonCode,
   type SplatResult,
-  VERDICT_PRIORITY,
   type Verdict,
+  worst,
 } from './result.ts';
 import { isStall, type Splat } from './splat.ts';
 
@@ -89,10 +89,12 @@ export function judgeCase(
   const again = judge(second, false);
   // A stall on an emulated host counts only when it comes back: alone on a fresh boot, all has to be well.
   const one = judge(first, again.verdict === 'pass' && facts['emulated'] === true);
-  const rank = (result: CaseVerdict) => VERDICT_PRIORITY.indexOf(result.verdict);
-  const other = one.reason.code !== again.reason.code;
+  const bothAre = one.verdict === again.verdict;
   // Of two equally bad looks, the one alone on a fresh boot says more.
-  const worse = rank(again) < rank(one) || (rank(again) === rank(one) && other) ? again : one;
+  const againIsWorse = bothAre
+    ? one.reason.code !== again.reason.code
+    : worst([one.verdict, again.verdict]) === again.verdict;
+  const worse = againIsWorse ? again : one;
   return { ...worse, reason: reasonOfTwo(first, second, worse.reason), splats: splatsOfTwo(one, again) };
 }
 

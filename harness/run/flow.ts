@@ -57,8 +57,7 @@ export interface FlowOptions {
  * A kernel or host that fails is a result; what ends the run is an interruption or a breakdown of the runner itself.
  */
 export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
-  const { run, record, sink, clock } = o;
-  const { standing } = o;
+  const { run, record, sink, standing } = o;
   // With run.json it is a run: whoever goes on with it finds the contracts there.
   await o.contracts([...new Set(record.units.map((unit) => unit.case))]);
   await run.write('run', run.path('run.json'), record);
@@ -82,7 +81,6 @@ export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
   const result = await judgeRun(run);
   const { pass, fail, error, miss, skip, exitCode } = result.summary;
   sink({ type: 'run.judged', verdicts: { pass, fail, error, miss, skip }, exitCode });
-  run.event({ type: 'note', text: 'judged' }, clock.wall());
   return result;
 }
 

@@ -1,26 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The command line: wrong usage ends with 2 and one clear message, before anything was started.
 import { spawn, spawnSync } from 'node:child_process';
-import {
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { inPackage } from '../effects/dirs.ts';
 import { version } from '../effects/version.ts';
+import { tempFolder } from './temp.ts';
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
-const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const folder = tempFolder(t);
 const cache = path.join(folder, 'cache');
 
 interface Ended {

@@ -119,7 +119,21 @@ function print(result: TestFile): void {
   if (result.ok) return;
   process.stdout.write(`  ${result.why}\n`);
   const lines = result.output.split('\n');
-  const shown = lines.slice(-SHOWN_LINES_MAX);
-  if (shown.length < lines.length) process.stdout.write(`  [${lines.length - shown.length} lines before]\n`);
+  const shown = failuresIn(lines) ?? lines.slice(-SHOWN_LINES_MAX);
+  if (shown.length < lines.length) process.stdout.write(`  [${shown.length} of ${lines.length} lines]\n`);
   process.stdout.write(`${shown.map((line) => `  ${line}`).join('\n')}\n`);
+}
+
+// Each failure with what it says of itself; what passed in between tells nothing.
+function failuresIn(lines: readonly string[]): string[] | undefined {
+  const kept: string[] = [];
+  let depth: number | undefined;
+  for (const line of lines) {
+    const indent = line.search(/\S/);
+    const result = /^\s*(not )?ok\b/.exec(line);
+    if (result !== null) depth = result[1] === undefined ? undefined : indent;
+    else if (depth !== undefined && indent >= 0 && indent < depth) depth = undefined;
+    if (depth !== undefined) kept.push(line);
+  }
+  return kept.length === 0 || kept.length > SHOWN_LINES_MAX ? undefined : kept;
 }

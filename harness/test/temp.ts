@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What most tests need: a folder that goes away, and the fixtures beside the tests.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,6 +14,13 @@ export async function withTemp<T>(use: (folder: string) => Promise<T> | T): Prom
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** A fresh folder that goes when the test, or the whole file, has ended. */
+export function tempFolder(t: { teardown: (after: () => void) => unknown }): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 /** Runs `use` with the cache of kvm-hil in `folder` instead of the user's. */

@@ -3,18 +3,7 @@
 import { readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import t from 'tap';
-import { processesWith, start } from './kvm-hil.ts';
-
-const POLL_MS = 50;
-const WAIT_MS = 60_000;
-
-async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-  for (let waited = 0; waited < WAIT_MS; waited += POLL_MS) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-  throw new Error(`${what} did not happen in ${WAIT_MS / 1000} s`);
-}
+import { processesWith, start, until } from './kvm-hil.ts';
 
 async function temporaryFiles(): Promise<string[]> {
   return (await readdir(tmpdir())).filter((name) => /^\.?kvm-hil-(?!e2e|series|test)/.test(name)).sort();

@@ -3,12 +3,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import type { ResultDocument } from '../../model/result.ts';
-import { start } from './kvm-hil.ts';
+import { start, until } from './kvm-hil.ts';
 
-const POLL_MS = 20;
 const WAIT_MS = 10 * 60 * 1000;
 
 t.test('kill -9 in the middle of a case, then resume', async (t) => {
@@ -18,7 +16,7 @@ t.test('kill -9 in the middle of a case, then resume', async (t) => {
   const runner = start(['run', '--base', 'debian:7.3', '--case', 'gmem/*', '--output', run]);
   const events = () => readFile(path.join(run, 'events.jsonl'), 'utf8').catch(() => '');
   const begun = async () => (await events()).includes('"case.attempted","unit":"base/qemu/gmem/create"');
-  for (let waited = 0; waited < WAIT_MS && !(await begun()); waited += POLL_MS) await pause(POLL_MS);
+  await until('the second case', begun, WAIT_MS);
   runner.kill('SIGKILL');
   t.equal((await runner).signal, 'SIGKILL');
   t.notMatch(await events(), /run\.judged/, 'it was not over');

@@ -45,6 +45,17 @@ export async function withRun<T>(
   }
 }
 
+const POLL_MS = 20;
+
+/** Waits until it is so. @throws Error naming `what` when the time is up */
+export async function until(what: string, condition: () => Promise<boolean>, waitMs = 60_000): Promise<void> {
+  for (let waited = 0; waited < waitMs; waited += POLL_MS) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  throw new Error(`${what} did not happen in ${waitMs / 1000} s`);
+}
+
 /** What tap-parser, which is not ours, makes of a report. */
 export function parseTap(text: string): { ok: boolean; count: number; problems: string[] } {
   const problems: string[] = [];

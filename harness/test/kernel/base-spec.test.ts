@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What --base may say, and what is said about what it may not.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { parseBase } from '../../kernel/base-spec.ts';
 import { versionOf } from '../../kernel/linux.ts';
-import { caught } from '../temp.ts';
+import { caught, tempFolder } from '../temp.ts';
 import { LINUX, sh, tarball, userRepository } from './fake-source.ts';
 
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 const user = userRepository(path.join(made, 'linux@home'));
 const head = sh(user, 'git', 'rev-parse', 'HEAD');
 const first = sh(user, 'git', 'rev-parse', 'HEAD^');

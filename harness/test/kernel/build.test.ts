@@ -5,17 +5,14 @@ import {
   appendFileSync,
   cpSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   statSync,
   symlinkSync,
   truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { exists } from '../../effects/files.ts';
@@ -26,12 +23,11 @@ import type { KconfigName } from '../../kernel/configure.ts';
 import type { Base } from '../../kernel/source.ts';
 import type { Event } from '../../model/events.ts';
 import type { BuiltImage } from '../../model/image.ts';
-import { caught, withCache, withTemp } from '../temp.ts';
+import { caught, tempFolder, withCache, withTemp } from '../temp.ts';
 import { type Commit, commitsOn, configCalls, copyBase, edited, FILES, fakeBase } from './fake-base.ts';
 
 // Made and built once; each test goes on from a copy.
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 const bare = await fakeBase(path.join(made, 'bare'));
 const template = copyBase(bare, path.join(made, 'base'));
 await withCache(path.join(made, 'cache'), () => {
@@ -298,9 +294,9 @@ t.test('a damaged image is made again', (t) =>
     const whole = readFileSync(record, 'utf8');
     const damage: Readonly<Record<string, () => void>> = {
       'no vmlinux': () => unlinkSync(vmlinux),
-      'half a vmlinux': () => truncateSync(vmlinux, statSync(vmlinux).size / 2),
+      'half a vmlinux': () => truncateSync(vmlinux, Math.floor(statSync(vmlinux).size / 2)),
       'of something else': () => writeFileSync(record, whole.replace('"hash": "', '"hash": "x')),
-      'half a record': () => truncateSync(record, whole.length / 2),
+      'half a record': () => truncateSync(record, Math.floor(whole.length / 2)),
       'an empty record': () => writeFileSync(record, '{}'),
       'no configuration': () => unlinkSync(path.join(folder, 'config')),
       'no log': () => unlinkSync(path.join(folder, 'build.log')),

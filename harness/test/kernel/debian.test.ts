@@ -1,22 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Bases from Debian, against an archive that is a folder: apt is played by small scripts, the package is a real one.
-import {
-  chmodSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { parseBase } from '../../kernel/base-spec.ts';
 import { ensureBase } from '../../kernel/source.ts';
 import type { Event } from '../../model/events.ts';
-import { caught, withCache, withTemp } from '../temp.ts';
+import { caught, tempFolder, withCache, withTemp } from '../temp.ts';
 import { killedAt, LINUX, sh, stoppers, tarball, writeFiles } from './fake-source.ts';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
@@ -48,8 +38,7 @@ download)
 esac
 `;
 
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 if (skip === false) {
   const control =
     'Package: linux-source-7.3\nVersion: 1\nArchitecture: all\nMaintainer: none\nDescription: none\n';

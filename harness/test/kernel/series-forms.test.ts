@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Every form in which a series comes, read and put on a miniature base: what git makes of it in the end.
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
@@ -10,12 +9,11 @@ import { readSeries, type Series } from '../../kernel/series.ts';
 import type { Base } from '../../kernel/source.ts';
 import { applySeries, treeOf } from '../../kernel/tree.ts';
 import { splitMbox } from '../../model/mail.ts';
-import { fixturePath, withCache } from '../temp.ts';
+import { fixturePath, tempFolder, withCache } from '../temp.ts';
 import { commitsOn, edited, fakeBase, mbox } from './fake-base.ts';
 
 // One base for all: a series that applies leaves nothing in it but commits.
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 const base = await fakeBase(path.join(made, 'base'));
 
 const at = (name: string) => fixturePath('kernel', 'fixtures', name);

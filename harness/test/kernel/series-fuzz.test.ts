@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // readSeries() on files that nobody wrote, git and all: a series, or a UsageError; never anything else.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
 import { UsageError } from '../../errors.ts';
 import { readSeries } from '../../kernel/series.ts';
 import { fuzzRuns, mailboxes } from '../model/mails.ts';
-import { withCache } from '../temp.ts';
+import { tempFolder, withCache } from '../temp.ts';
 
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 
 t.test('files by chance', async (t) => {
   const runs = fuzzRuns(25);

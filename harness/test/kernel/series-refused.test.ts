@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is no series: each ends with one error that says what, why, and what to do; soon: the runner has a deadline.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t from 'tap';
 import { UsageError } from '../../errors.ts';
 import { readSeries } from '../../kernel/series.ts';
-import { caught, withCache } from '../temp.ts';
+import { caught, tempFolder, withCache } from '../temp.ts';
 
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 
 const DIFF = 'diff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
 const mail = (subject: string, body = DIFF) =>

@@ -5,7 +5,6 @@ import {
   appendFileSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -15,7 +14,6 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import { gitOut } from '../../effects/git.ts';
@@ -25,12 +23,11 @@ import { discardBase } from '../../kernel/cache.ts';
 import { condemnBase, ensureBase } from '../../kernel/source.ts';
 import { checkOut } from '../../kernel/tree.ts';
 import type { Event } from '../../model/events.ts';
-import { caught, withCache, withTemp } from '../temp.ts';
+import { caught, tempFolder, withCache, withTemp } from '../temp.ts';
 import { commitsOn } from './fake-base.ts';
 import { killedAt, LINUX, sh, stateOf, stoppers, tarball, userRepository } from './fake-source.ts';
 
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 const plain = tarball(made, 'linux-7.3.tar', LINUX, 'linux-7.3');
 const user = userRepository(path.join(made, 'user'));
 const HEAD = sh(user, 'git', 'rev-parse', 'HEAD');

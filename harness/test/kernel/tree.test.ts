@@ -1,16 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Series put on a miniature base: what applies, what a conflict says, and that it leaves nothing half-done.
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { gitOut } from '../../effects/git.ts';
@@ -20,14 +10,13 @@ import type { Base } from '../../kernel/source.ts';
 import { applySeries, checkOut, treeOf } from '../../kernel/tree.ts';
 import { touchedFiles } from '../../model/diff.ts';
 import { mailBody, readMailHead } from '../../model/mail.ts';
-import { caught, withTemp } from '../temp.ts';
+import { caught, tempFolder, withTemp } from '../temp.ts';
 import { type Change, commitsOn, copyBase, edited, FILES, fakeBase, mbox } from './fake-base.ts';
 
 const quiet = () => {};
 
 // Made once: git takes longer for it than for all that the tests look at.
-const made = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-'));
-t.teardown(() => rmSync(made, { recursive: true, force: true }));
+const made = tempFolder(t);
 const template = await fakeBase(path.join(made, 'base'));
 
 const ONE = edited('virt/kvm/a.c', 'int a_5;', 'int a_five;');

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A run that was cut off at any event gives the same result when it is resumed as if it had not been.
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { RunDir } from '../../effects/run-dir.ts';
@@ -9,7 +8,7 @@ import { isDurable } from '../../model/events.ts';
 import type { KernelRole, ResultDocument } from '../../model/result.ts';
 import { judgeRun } from '../../run/judge.ts';
 import { holdRun } from '../../run/resume.ts';
-import { caught } from '../temp.ts';
+import { caught, tempFolder } from '../temp.ts';
 import { BAD, type FlowSetup, THOROUGH, verdictsOf, withFlow } from './fixture.ts';
 
 const play = (id: string, _: number, role: KernelRole) =>
@@ -23,8 +22,7 @@ const gist = (result: ResultDocument) => ({
 });
 
 t.test('cut off at any event', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = tempFolder(t);
   const cuts: string[] = [];
   // What is on disk at an event is what a kill -9 leaves.
   const onEvent: FlowSetup['onEvent'] = (event, run) => {
@@ -51,8 +49,7 @@ t.test('cut off at any event', async (t) => {
 });
 
 t.test('a case that was cut off is said to be so', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = tempFolder(t);
   const copy = path.join(folder, 'run');
   const onEvent: FlowSetup['onEvent'] = (event, run) => {
     if (event.type === 'case.attempted' && event.unit === 'base/fake/gmem/two')
@@ -67,8 +64,7 @@ t.test('a case that was cut off is said to be so', async (t) => {
 });
 
 t.test('what is over is not run again', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = tempFolder(t);
   const copy = path.join(folder, 'run');
   await withFlow(
     {
@@ -85,8 +81,7 @@ t.test('what is over is not run again', async (t) => {
 });
 
 t.test('one runner at a time', async (t) => {
-  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-test-resume-'));
-  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = tempFolder(t);
   const run = await RunDir.create(path.join(folder, 'run'));
   const hold = await holdRun(run);
   t.match(await caught(holdRun(run)), { code: 'run-busy' });
