@@ -22,6 +22,7 @@ struct huge {
 	const char *kind;	/* of memory: what names start with */
 	bool whole;		/* the host has it in huge pages */
 	bool fixed;		/* it cannot be given back by the small page */
+	bool by_hand;		/* the VM's log is cleared, and starts full */
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpu;
 	u8 *mem;		/* MEM_SIZE bytes, aligned to HUGE_SIZE, of TAG's pattern */
@@ -50,8 +51,8 @@ int huge_slot(struct huge *h, u32 flags, gpa_t gpa, u64 first, u64 n);
 
 /*
  * Observes what the guest sees of @n pages at @gpa against those from @first of
- * mem on: how many are not as filled, the first of them, and how many huge
- * mappings there are now that all was looked at.
+ * mem on, at the ends of each huge page: how many are not as filled, the first of
+ * them, and how many huge mappings there are now.
  */
 void huge_survey(struct huge *h, const char *name, gpa_t gpa, u64 first, u64 n);
 
@@ -60,6 +61,9 @@ void huge_read(struct huge *h, const char *name, gpa_t gpa);
 
 /* The guest stores to a page what it holds; the slot is all of mem, at GPA. */
 void huge_store(struct huge *h, u64 page);
+
+/* KVM_CLEAR_DIRTY_LOG for those of @n pages from @first, a multiple of 64, in @set. */
+int huge_clear(struct huge *h, u64 first, u64 n, const struct pages *set);
 
 /* Turns KVM_X86_QUIRK_SLOT_ZAP_ALL off; false where KVM does not let us. */
 bool huge_zap_one(struct kvm_vm *vm);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cpus.h"
 #include "huge.h"
 #include "random.h"
 
@@ -89,7 +90,7 @@ void huge_dirty_log(struct huge *h)
 
 /* --- cleared by hand, all dirty at first --- */
 
-static int clear(struct huge *h, u64 first, u64 n, const struct pages *set)
+int huge_clear(struct huge *h, u64 first, u64 n, const struct pages *set)
 {
 	struct kvm_clear_dirty_log log = {
 		.slot = SLOT,
@@ -116,7 +117,7 @@ static void clear_and_store(struct huge *h, const char *what, u64 first, u64 n,
 	for (u64 page = first; page < first + n; page++)
 		if (page_in(set, page))
 			left.bits[page / 64] &= ~BIT(page % 64);
-	observe_call(huge_name(h, what), clear(h, first, n, set));
+	observe_call(huge_name(h, what), huge_clear(h, first, n, set));
 	snprintf(name, sizeof(name), "%s_cleared", what);
 	observe_log(h, name, &left);
 	step(huge_name(h, what));
@@ -161,6 +162,11 @@ void huge_clear_log(struct huge *h)
 	clear_and_store(h, "set_some", 0, NR, &some);
 	clear_and_store(h, "set_all", 0, NR, &all);
 	huge_survey(h, "set_seen", GPA, 0, NR);
+	vm_delete_slot(h->vm, SLOT);
+	h->by_hand = true;
+	if (cpus_allowed() >= 2)
+		huge_race(h);
+	h->by_hand = false;
 out:
 	vm_free(h->vm);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The log is turned on and off under a vCPU that writes a word of each page, over
- * and over: what is mapped huge becomes small and huge again under its stores.
+ * The log is turned on, read or cleared, and turned off under a vCPU that writes a
+ * word of each page, over and over: what is mapped huge becomes small and huge
+ * again under its stores.
  */
 #include "huge.h"
 #include "race.h"
@@ -47,7 +48,20 @@ static void stop(struct huge *h, struct toggles *t, u64 written)
 		t->early_exits++;
 }
 
-/* Two passes after the log was turned on, or read, each page was stored to under it. */
+/* Has the log start anew for all that is in it. */
+static int start_anew(struct huge *h)
+{
+	struct pages log = { 0 };
+
+	if (__vm_get_dirty_log(h->vm, SLOT, &log))
+		return -1;
+	return h->by_hand ? huge_clear(h, 0, NR, &log) : 0;
+}
+
+/*
+ * Two passes after the log was turned on, or started anew, each page was stored to
+ * under it.
+ */
 static void toggle_round(struct huge *h, struct toggles *t, u64 written)
 {
 	struct probe_loop *loop = &h->vcpu->mailbox->loop;
@@ -62,7 +76,7 @@ static void toggle_round(struct huge *h, struct toggles *t, u64 written)
 	t->refused += huge_slot(h, KVM_MEM_LOG_DIRTY_PAGES, GPA, 0, NR) != 0;
 	parallel = live && loop->ticks != before;
 	went_on = probe_loop_ticks(h->vcpu, 2, RACE_WAIT_MS);
-	t->refused += __vm_get_dirty_log(h->vm, SLOT, &log) != 0;
+	t->refused += start_anew(h) != 0;
 	went_on = went_on && probe_loop_ticks(h->vcpu, 2, RACE_WAIT_MS);
 	stop(h, t, written);
 	t->refused += __vm_get_dirty_log(h->vm, SLOT, &log) != 0;
@@ -104,6 +118,7 @@ static void toggles(struct huge *h, const char *name, u64 written)
 
 void huge_race(struct huge *h)
 {
-	toggles(h, "log_race_control", WRITTEN - 1);
-	toggles(h, "log_race", WRITTEN);
+	attempt(huge_name(h, h->by_hand ? "clear_while_running" : "log_while_running"));
+	toggles(h, h->by_hand ? "clear_race_control" : "log_race_control", WRITTEN - 1);
+	toggles(h, h->by_hand ? "clear_race" : "log_race", WRITTEN);
 }
