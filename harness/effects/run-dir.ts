@@ -3,12 +3,12 @@
 import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { InfraError, UsageError } from '../errors.ts';
+import { InfraError, messageOf, UsageError } from '../errors.ts';
 import { type Event, isDurable } from '../model/events.ts';
 import { caseFolder } from '../model/manifest.ts';
 import { type Unit, unitFolder } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
-import { exists, readIfThere, writeWhole } from './files.ts';
+import { exists, makeFolder, readIfThere, writeWhole } from './files.ts';
 import { checkDocument, type DocumentName } from './schema.ts';
 
 export class RunDir {
@@ -23,13 +23,17 @@ export class RunDir {
     return path.basename(this.root);
   }
 
-  /** Makes a new, empty folder. @throws InfraError `run-exists` when it is there already. */
+  /** Makes a new, empty folder. @throws UsageError `run-exists` when it is there already; InfraError `no-folder` */
   static async create(root: string): Promise<RunDir> {
-    await mkdir(path.dirname(root), { recursive: true });
     try {
+      await makeFolder(path.dirname(root));
       await mkdir(root);
     } catch (cause) {
-      throw new InfraError({ code: 'run-exists', message: `cannot make the run folder ${root}`, cause });
+      const there = (cause as NodeJS.ErrnoException).code === 'EEXIST' && (await exists(root));
+      const hint = 'name another folder (--output)';
+      if (there) throw new UsageError({ code: 'run-exists', message: `${root} is there already`, hint });
+      const message = `cannot make the run folder ${root}: ${messageOf(cause)}`;
+      throw new InfraError({ code: 'no-folder', message, hint, cause });
     }
     return new RunDir(root);
   }
