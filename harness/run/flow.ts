@@ -219,7 +219,7 @@ async function runOnHost(
   const known = await run.readIfThere<HostFacts>('facts', path.join(run.host(host.name, role), 'facts.json'));
   if (role === 'base' && known !== undefined) seen.set(host.name, known.can);
   if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return;
-  const lease = await leaseOf(o, host, role);
+  const lease = await leaseOf(o, host, role, boots.length);
   if (lease === undefined) return;
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
   const provides =
@@ -272,21 +272,27 @@ function sameAsBefore(what: string, before: string, now: string): void {
 }
 
 /** Undefined when the host is not to be had; that is on record then. */
-async function leaseOf(o: FlowOptions, host: Host, role: KernelRole): Promise<Lease | undefined> {
+async function leaseOf(
+  o: FlowOptions,
+  host: Host,
+  role: KernelRole,
+  bootsBefore: number,
+): Promise<Lease | undefined> {
   try {
     return await takeLease(host, o.sink, o.signal);
   } catch (error) {
     if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
     o.sink({ type: 'note', text: `${host.name}: ${error.message}` });
+    const boot = bootsBefore + 1;
     const failed: BootRecord = {
-      boot: 1,
+      boot,
       state: 'failed',
       ms: 0,
       how: [],
       why: 'first boot',
       error: errorRecord(error),
     };
-    await o.run.write('boot', path.join(o.run.host(host.name, role), 'boot-1.json'), failed);
+    await o.run.write('boot', path.join(o.run.host(host.name, role), `boot-${boot}.json`), failed);
     return undefined;
   }
 }
