@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What `run` and `resume` have in common: hold the run folder, do what its record plans, print the result.
 import { realClock } from '../effects/clock.ts';
+import { exists } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
+import { UsageError } from '../errors.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import type { Series } from '../kernel/series.ts';
@@ -50,6 +52,10 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
     });
     process.stdout.write(u.reporter(result));
     return result.summary.exitCode;
+  } catch (error) {
+    if (hold !== undefined && !(error instanceof UsageError) && (await exists(run.path('run.json'))))
+      process.stderr.write(`what is done is kept; to go on: kvm-hil resume ${run.root}\n`);
+    throw error;
   } finally {
     await hold?.release();
     context.close();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run folder: every file of it is named here and nowhere else. Documents are validated on both ways.
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { InfraError, messageOf, UsageError } from '../errors.ts';
@@ -95,7 +95,7 @@ export class RunDir {
   event(event: Event, at: Date): void {
     if (!isDurable(event)) return;
     this.eventsFd ??= openEvents(this.path('events.jsonl'));
-    writeSync(this.eventsFd, `${JSON.stringify({ at: at.toISOString(), ...event })}\n`);
+    appendWhole(this.eventsFd, `${JSON.stringify({ at: at.toISOString(), ...event })}\n`);
     fsyncSync(this.eventsFd);
   }
 
@@ -128,6 +128,18 @@ function openEvents(file: string): number {
   const whole = text.lastIndexOf('\n') + 1;
   if (whole < text.length) ftruncateSync(fd, whole);
   return fd;
+}
+
+// On a disk that is nearly full, a part of a line may still find room: the next line would be lost with it.
+function appendWhole(fd: number, line: string): void {
+  const bytes = Buffer.from(line);
+  const { size } = fstatSync(fd);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+  } catch (error) {
+    ftruncateSync(fd, size);
+    throw error;
+  }
 }
 
 /** @throws InfraError `invalid-json`, naming the file */

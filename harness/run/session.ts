@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
-import { HilError, InterruptedError, KernelError } from '../errors.ts';
+import { cannotWrite, HilError, InterruptedError, KernelError } from '../errors.ts';
 import type { BootRequest, Host, HostTraits, Machine } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage, SelftestBuild } from '../model/image.ts';
@@ -124,14 +124,19 @@ export class Session {
   async close(why: string): Promise<void> {
     const live = this.live;
     if (live === undefined) return;
-    if (!this.o.signal.aborted && this.dirty === undefined && live.death === undefined)
-      await this.settle(live);
-    this.live = undefined;
-    await live.tail.write();
-    if (!this.o.signal.aborted) await this.noticeLateDeath(live);
-    live.kmsg.stop();
-    await live.machine.close();
-    await live.following;
+    try {
+      if (!this.o.signal.aborted && this.dirty === undefined && live.death === undefined)
+        await this.settle(live);
+      this.live = undefined;
+      await live.tail.write();
+      if (!this.o.signal.aborted) await this.noticeLateDeath(live);
+    } finally {
+      // Also when nothing can be written any more.
+      this.live = undefined;
+      live.kmsg.stop();
+      await live.machine.close();
+      await live.following;
+    }
     this.o.sink({ type: 'host.closed', host: this.o.host.name, kernel: this.o.role, boot: live.boot, why });
   }
 
@@ -273,7 +278,8 @@ export class Session {
         return this.live;
       } catch (error) {
         if (error instanceof InterruptedError || !(error instanceof HilError)) throw error;
-        if (error instanceof KernelError || tries === INFRA_BOOTS_MAX || !this.canReboot()) {
+        const final = error instanceof KernelError || cannotWrite(error) || !this.canReboot();
+        if (final || tries === INFRA_BOOTS_MAX) {
           this.given = error;
           throw error;
         }
@@ -289,6 +295,7 @@ export class Session {
     const started = clock.now();
     const folder = run.host(host.name, role);
     const common = () => ({ boot, ms: clock.now() - started, how: this.traits?.how ?? [], why });
+    let up: Machine | undefined;
     try {
       this.traits ??= await host.traits();
       const consoleFile = path.join(folder, `console-${boot}.log`);
@@ -301,6 +308,7 @@ export class Session {
         extra: (this.o.selftests?.files ?? []).map(({ name, file }) => ({ file, path: selftestPath(name) })),
         signal,
       });
+      up = machine;
       const kmsg = new KmsgStream(clock);
       const file = this.canReboot() ? path.join(folder, `boot-${boot}.dmesg`) : undefined;
       const record: BootRecord = { ...common(), state: 'up', release: machine.release };
@@ -310,7 +318,6 @@ export class Session {
       // A host whose facts cannot be read is not up.
       await this.readFacts(live).catch(async (error: unknown) => {
         await tail.write();
-        await machine.close();
         throw error;
       });
       record.ms = clock.now() - started;
@@ -328,6 +335,7 @@ export class Session {
       });
       return live;
     } catch (error) {
+      await up?.close();
       if (error instanceof HilError && !(error instanceof InterruptedError)) {
         const record: BootRecord = { ...common(), state: 'failed', error: errorRecord(error) };
         await run.write('boot', path.join(folder, `boot-${boot}.json`), record);
