@@ -58,7 +58,7 @@ export class InterruptedError extends HilError {
 
 const OTHER_FOLDER = 'choose another folder: XDG_CACHE_HOME for the cache, --output for a run';
 const MORE_SPACE =
-  'free some space (kvm-hil cache trim --size 10), or choose another cache folder (XDG_CACHE_HOME)';
+  'free some space (kvm-hil cache trim --size 10), or choose another folder: XDG_CACHE_HOME for the cache, --output for a run';
 /** Refusals of the system that are no bug of ours, by errno, and what to do about each. */
 const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   ENOSPC: MORE_SPACE,
@@ -83,6 +83,11 @@ export function systemError(error: unknown): InfraError | undefined {
   const hint = Object.hasOwn(SYSTEM_HINTS, refused) ? SYSTEM_HINTS[refused] : undefined;
   if (syscall === undefined || hint === undefined) return undefined;
   return new InfraError({ code: 'system', message: error.message, hint, cause: error });
+}
+
+/** The disk is full, or gone: what ends a run, because nothing that it would find out could be kept. */
+export function cannotWrite(error: unknown): boolean {
+  return error instanceof HilError ? error.code === 'write-failed' : systemError(error) !== undefined;
 }
 
 /** The message of anything that was thrown, for places that must not throw themselves. */

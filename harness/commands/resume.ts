@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil resume: a run whose runner was killed or stopped goes on where it was. What is over is not run again.
-import { realClock } from '../effects/clock.ts';
 import { RunDir } from '../effects/run-dir.ts';
 import { UsageError } from '../errors.ts';
 import { parseBase } from '../kernel/base-spec.ts';
 import { readSeries } from '../kernel/series.ts';
 import type { RunRecord } from '../model/run.ts';
 import { readCases } from '../run/cases.ts';
-import { runFlow } from '../run/flow.ts';
-import { bootsNothing, openHosts } from '../run/hosts.ts';
-import { holdRun, standingOf } from '../run/resume.ts';
-import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
-import { openContext } from './context.ts';
+import { bootsNothing } from '../run/hosts.ts';
+import { standingOf } from '../run/resume.ts';
+import { carryOut } from './carry-out.ts';
 import { formatOption, kconfigOption } from './options.ts';
 
 export interface ResumeOptions {
@@ -34,32 +31,11 @@ export async function resumeCommand(folder: string, o: ResumeOptions): Promise<n
       hint: 'start a new run',
     });
   }
-  const context = openContext();
-  const hold = await holdRun(run);
-  try {
-    context.keepIn(run);
-    const { sink, signal } = context;
+  const undertaking = { record, alwaysSelfCheck: false, base, series, kconfig, reporter };
+  return carryOut(run, undertaking, async () => {
     // The contracts as they were when the run began, and the known outcomes of this harness.
     const own = (await readCases()).filter((file) => file.id.startsWith('self/'));
     const planned = (await readCases(run.path('contract'))).filter((file) => !file.id.startsWith('self/'));
-    const result = await runFlow({
-      clock: realClock,
-      sink,
-      run,
-      record,
-      workshop:
-        base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig === 'debug'),
-      cases: [...own, ...planned],
-      contracts: async () => {},
-      alwaysSelfCheck: false,
-      standing: await standingOf(run),
-      signal,
-    });
-    process.stdout.write(reporter(result));
-    return result.summary.exitCode;
-  } finally {
-    await hold.release();
-    context.close();
-  }
+    return { cases: [...own, ...planned], contracts: async () => {}, standing: await standingOf(run) };
+  });
 }

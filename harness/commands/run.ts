@@ -16,11 +16,8 @@ import type { KernelRole } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
 import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
-import { runFlow } from '../run/flow.ts';
-import { bootsNothing, checkHostNames, openHosts } from '../run/hosts.ts';
-import { holdRun } from '../run/resume.ts';
-import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
-import { openContext } from './context.ts';
+import { bootsNothing, checkHostNames } from '../run/hosts.ts';
+import { carryOut } from './carry-out.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
@@ -62,63 +59,40 @@ export async function runCommand(o: RunOptions): Promise<number> {
     process.stdout.write(describePlan(o, series, kernels, hosts, units.map(unitId)));
     return 0;
   }
-  const context = openContext();
-  let hold: Awaited<ReturnType<typeof holdRun>> | undefined;
-  try {
-    const created = realClock.wall();
-    const root = await newRunFolder(
-      o.output,
-      created,
-      series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-'),
-    );
-    const run = await RunDir.create(root);
-    hold = await holdRun(run);
-    context.keepIn(run);
-    const record: RunRecord = {
-      schema: 'kvm-hil/run/1',
-      id: run.id,
-      created: created.toISOString(),
-      tool: { name: 'kvm-hil', version: version() },
-      command,
-      seed,
-      kconfig,
-      base: { spec: o.base ?? 'running', name: null, commit: null },
-      series:
-        series === undefined
-          ? null
-          : {
-              spec: o.series ?? '',
-              slug: series.slug,
-              title: series.title,
-              provides: series.provides,
-              patches: series.patches.map((patch) => patch.subject),
-              commit: null,
-            },
-      hosts,
-      units,
-      program: null,
-    };
-    const { sink, signal } = context;
-    const result = await runFlow({
-      clock: realClock,
-      sink,
-      run,
-      record,
-      workshop:
-        base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(hosts, program.file, kconfig === 'debug'),
-      cases: all,
-      contracts: (ids) => keepContracts(run, ids),
-      alwaysSelfCheck: o.selfCheck === true,
-      signal,
-    });
-    process.stdout.write(reporter(result));
-    process.stderr.write(`run folder: ${path.relative(process.cwd(), root) || root}\n`);
-    return result.summary.exitCode;
-  } finally {
-    await hold?.release();
-    context.close();
-  }
+  const created = realClock.wall();
+  const slug = series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-');
+  const root = await newRunFolder(o.output, created, slug);
+  const run = await RunDir.create(root);
+  const record: RunRecord = {
+    schema: 'kvm-hil/run/1',
+    id: run.id,
+    created: created.toISOString(),
+    tool: { name: 'kvm-hil', version: version() },
+    command,
+    seed,
+    kconfig,
+    base: { spec: o.base ?? 'running', name: null, commit: null },
+    series:
+      series === undefined
+        ? null
+        : {
+            spec: o.series ?? '',
+            slug: series.slug,
+            title: series.title,
+            provides: series.provides,
+            patches: series.patches.map((patch) => patch.subject),
+            commit: null,
+          },
+    hosts,
+    units,
+    program: null,
+  };
+  const alwaysSelfCheck = o.selfCheck === true;
+  const contracts = (ids: readonly string[]) => keepContracts(run, ids);
+  const undertaking = { record, alwaysSelfCheck, base, series, kconfig, reporter };
+  const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
+  process.stderr.write(`run folder: ${path.relative(process.cwd(), root) || root}\n`);
+  return exitCode;
 }
 
 // --- internal ---

@@ -39,7 +39,7 @@ export async function writeWhole(file: string, content: string | Buffer, mode = 
     throw new InfraError({
       code: 'write-failed',
       message: `cannot write ${file}: ${messageOf(cause)}`,
-      hint: 'free some space or choose another folder (XDG_CACHE_HOME for the cache)',
+      hint: 'free some space, or choose another folder (XDG_CACHE_HOME for the cache, --output for a run)',
       cause,
     });
   }

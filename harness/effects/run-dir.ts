@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run folder: every file of it is named here and nowhere else. Documents are validated on both ways.
-import { closeSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { InfraError, UsageError } from '../errors.ts';
+import { InfraError, messageOf, UsageError } from '../errors.ts';
 import { type Event, isDurable } from '../model/events.ts';
 import { caseFolder } from '../model/manifest.ts';
 import { type Unit, unitFolder } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
-import { exists, readIfThere, writeWhole } from './files.ts';
+import { exists, makeFolder, readIfThere, writeWhole } from './files.ts';
 import { checkDocument, type DocumentName } from './schema.ts';
 
 export class RunDir {
@@ -23,13 +23,17 @@ export class RunDir {
     return path.basename(this.root);
   }
 
-  /** Makes a new, empty folder. @throws InfraError `run-exists` when it is there already. */
+  /** Makes a new, empty folder. @throws UsageError `run-exists` when it is there already; InfraError `no-folder` */
   static async create(root: string): Promise<RunDir> {
-    await mkdir(path.dirname(root), { recursive: true });
     try {
+      await makeFolder(path.dirname(root));
       await mkdir(root);
     } catch (cause) {
-      throw new InfraError({ code: 'run-exists', message: `cannot make the run folder ${root}`, cause });
+      const there = (cause as NodeJS.ErrnoException).code === 'EEXIST' && (await exists(root));
+      const hint = 'name another folder (--output)';
+      if (there) throw new UsageError({ code: 'run-exists', message: `${root} is there already`, hint });
+      const message = `cannot make the run folder ${root}: ${messageOf(cause)}`;
+      throw new InfraError({ code: 'no-folder', message, hint, cause });
     }
     return new RunDir(root);
   }
@@ -91,7 +95,7 @@ export class RunDir {
   event(event: Event, at: Date): void {
     if (!isDurable(event)) return;
     this.eventsFd ??= openEvents(this.path('events.jsonl'));
-    writeSync(this.eventsFd, `${JSON.stringify({ at: at.toISOString(), ...event })}\n`);
+    appendWhole(this.eventsFd, `${JSON.stringify({ at: at.toISOString(), ...event })}\n`);
     fsyncSync(this.eventsFd);
   }
 
@@ -124,6 +128,18 @@ function openEvents(file: string): number {
   const whole = text.lastIndexOf('\n') + 1;
   if (whole < text.length) ftruncateSync(fd, whole);
   return fd;
+}
+
+// On a disk that is nearly full, a part of a line may still find room: the next line would be lost with it.
+function appendWhole(fd: number, line: string): void {
+  const bytes = Buffer.from(line);
+  const { size } = fstatSync(fd);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+  } catch (error) {
+    ftruncateSync(fd, size);
+    throw error;
+  }
 }
 
 /** @throws InfraError `invalid-json`, naming the file */

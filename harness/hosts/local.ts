@@ -32,12 +32,11 @@ export function localHost(name: string): Host {
     name,
     driver: 'local',
     exclusive: true,
-    traits: async () => ({
-      boots: false,
-      emulated: false,
-      timeScale: timeScale(),
-      how: [`this machine as it is, Linux ${release()}`],
-    }),
+    traits: async () => {
+      checkKvm();
+      const how = [`this machine as it is, Linux ${release()}`];
+      return { boots: false, emulated: false, timeScale: timeScale(), how };
+    },
     boot: async (request) => {
       if (request.signal.aborted) throw new InterruptedError();
       if (begun) {
@@ -47,7 +46,6 @@ export function localHost(name: string): Host {
           hint: 'reboot this machine and run the cases that are left',
         });
       }
-      checkKvm();
       begun = true;
       return machineOf(request);
     },

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { lastLines, spawnTethered } from '../effects/exec.ts';
 import type { RemoteResult } from '../effects/ssh.ts';
 import { type HilError, InfraError, KernelError } from '../errors.ts';
+import type { Death } from '../model/verdict.ts';
 import type { ConsoleLog } from './console.ts';
 import { Qmp } from './qmp.ts';
 
@@ -14,7 +15,16 @@ export interface QemuEnd {
   how: string;
   /** It ended by itself and without an error: with -no-reboot that is what a guest does that resets or panics. */
   clean: boolean;
+  /** What the guest did to end it, where QEMU says so: `the machine reset itself`. */
+  guest?: string;
 }
+
+/** What QEMU calls it when its guest ends it (qapi/run-state.json, ShutdownCause). */
+const GUEST_ENDS: Readonly<Record<string, string>> = {
+  'guest-reset': 'the machine reset itself',
+  'guest-shutdown': 'the machine switched itself off',
+  'guest-panic': 'the machine said that it panicked',
+};
 
 export const PANIC = /Kernel panic - not syncing/;
 /** QEMU takes a SIGTERM for a wish to shut down, and exits with 0. */
@@ -60,11 +70,19 @@ export class QemuProcess {
   private describeEnd(code: number | null, signal: string | null): QemuEnd {
     const complaints = this.complaints();
     const how = signal === null ? `QEMU exited with ${code}` : `QEMU was killed by ${signal}`;
+    const clean = code === 0 && !SIGNALLED.test(complaints);
+    const guest = clean ? GUEST_ENDS[this.qmp.stopped ?? ''] : undefined;
     return {
       how: complaints === '' ? how : `${how}: ${complaints}`,
-      clean: code === 0 && !SIGNALLED.test(complaints),
+      clean,
+      ...(guest === undefined ? {} : { guest }),
     };
   }
+}
+
+/** How a machine that was up is gone. */
+export function deathOf({ how, guest }: QemuEnd): Death {
+  return guest === undefined ? { kind: 'exited', detail: how } : { kind: 'rebooted', detail: guest };
 }
 
 /**
@@ -81,15 +99,36 @@ export function endWhileBooting(end: QemuEnd, console: string, consoleFile: stri
     });
   }
   const panic = console.split('\n').find((line) => PANIC.test(line));
-  const what = panic === undefined ? 'the machine reset while booting' : panic.trim();
+  const what = panic?.trim() ?? `${end.guest ?? 'the machine ended'} while booting`;
   return bootFailure(what, console, consoleFile);
+}
+
+/** What a kernel logs when it measured its timer while the machine was not run: it hangs then, and is not to blame. */
+const STARVED = /APIC frequency too slow, disabling apic timer/;
+
+/**
+ * Whose fault it is that a boot takes too long.
+ * @param emulated the machine's time is that of this machine's scheduler
+ */
+export function hangWhileBooting(
+  what: string,
+  console: string,
+  consoleFile: string,
+  emulated: boolean,
+): HilError {
+  if (!emulated || !STARVED.test(console)) return bootFailure(what, console, consoleFile);
+  return new InfraError({
+    code: 'starved',
+    message: 'the emulated machine was not run while its kernel measured the timer, and hung',
+    hint: `too much else runs here; the whole console is in ${consoleFile}`,
+  });
 }
 
 export function bootFailure(what: string, console: string, consoleFile: string): KernelError {
   return new KernelError({
     code: 'boot-failed',
     message: `the kernel does not boot: ${what.replace(/^\[\s*[\d.]+\]\s*/, '')}`,
-    detail: lastLines(console.replaceAll('\r', ''), 20),
+    detail: lastLines(console === '' ? 'nothing was printed' : console.replaceAll('\r', ''), 20),
     hint: `the whole console is in ${consoleFile}`,
   });
 }

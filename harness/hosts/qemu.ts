@@ -5,9 +5,9 @@ import { openSync, unlinkSync, writeSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Clock, interruption, within } from '../effects/clock.ts';
-import { exec } from '../effects/exec.ts';
+import { exec, howItEnded, lastLines } from '../effects/exec.ts';
 import { connect, type SshLink } from '../effects/ssh.ts';
-import { InfraError, InterruptedError, messageOf } from '../errors.ts';
+import { type HilError, InfraError, InterruptedError, messageOf } from '../errors.ts';
 import type { Death } from '../model/verdict.ts';
 import { ConsoleLog } from './console.ts';
 import type { BootRequest, Host, HostTraits, Machine } from './host.ts';
@@ -19,7 +19,16 @@ import {
   kernelParameters,
   qemuArguments,
 } from './qemu-command.ts';
-import { bootFailure, endWhileBooting, firstCommandTrouble, PANIC, QemuProcess } from './qemu-process.ts';
+import {
+  bootFailure,
+  deathOf,
+  endWhileBooting,
+  firstCommandTrouble,
+  hangWhileBooting,
+  PANIC,
+  QemuProcess,
+} from './qemu-process.ts';
+import { whereItStands } from './standing.ts';
 
 export interface QemuSettings {
   name: string;
@@ -39,12 +48,18 @@ const QEMU = 'qemu-system-x86_64';
 const BOOT_TIMEOUT_MS = 15_000;
 const SSH_TIMEOUT_MS = 20_000;
 const SSH_TRIES_MAX = 5;
+/** For all tries together. */
+const CONNECT_TIMEOUT_MS = 3 * SSH_TIMEOUT_MS;
 const QMP_TIMEOUT_MS = 10_000;
+const VERSION_TIMEOUT_MS = 20_000;
+/** A QEMU that does not answer is not waited for when it is only asked for evidence. */
+const PROVOKE_MS = 2000;
 /** Time in which a machine whose connection is gone may still end. */
 const LAST_WORDS_MS = 1000;
 const MEMORY_MIB = 2048;
 const CPUS_MAX = 4;
-const HOST_IS_UP = /^kvm-hil: host is up/;
+/** As infra/initramfs/init prints it. */
+const HOST_IS_UP = /^kvm-hil: host (?:is up|has no network)/;
 
 export function qemuHost(settings: QemuSettings): Host {
   const accelerator: Accelerator = settings.nestedKvm ? 'kvm' : 'tcg';
@@ -65,7 +80,16 @@ export function qemuHost(settings: QemuSettings): Host {
 // --- internal ---
 
 async function findTraits(settings: QemuSettings, accelerator: Accelerator): Promise<HostTraits> {
-  const version = await exec(QEMU, ['--version'], { missingHint: 'apt-get install qemu-system-x86' });
+  const hint = 'apt-get install qemu-system-x86';
+  const version = await exec(QEMU, ['--version'], { missingHint: hint, timeoutMs: VERSION_TIMEOUT_MS });
+  if (version.failed) {
+    throw new InfraError({
+      code: 'qemu-failed',
+      message: `${QEMU} does not run: ${howItEnded(version)}`,
+      detail: lastLines(version.stderr, 5),
+      hint,
+    });
+  }
   const name = /version (\S+)/.exec(version.stdout)?.[1] ?? '?';
   const emulated = accelerator === 'tcg';
   return {
@@ -110,13 +134,32 @@ async function bootQemu(
   const interrupted = interruption(request.signal);
   try {
     const timeoutMs = (settings.bootTimeoutMs ?? BOOT_TIMEOUT_MS) * traits.timeScale;
+    const { clock } = settings;
+    const hang = async (what: string) => {
+      await provoke(clock, qemu, console, vmlinux);
+      await clock.sleep(500);
+      return hangWhileBooting(what, console.since(0), request.consoleFile, traits.emulated);
+    };
     const step = <T>(promise: Promise<T>, ms: number, what: string) =>
-      bootStep(settings.clock, qemu, console, request, promise, ms, what, interrupted.promise);
-    const usernet = await step(qemu.qmp.monitor('info usernet'), QMP_TIMEOUT_MS, 'QEMU did not answer');
+      bootStep(clock, qemu, console, request, promise, ms, () => hang(what), interrupted.promise);
+    const usernet = await bootStep(
+      clock,
+      qemu,
+      console,
+      request,
+      qemu.qmp.monitor('info usernet'),
+      QMP_TIMEOUT_MS,
+      async () => new InfraError({ code: 'qemu-failed', message: `${QEMU} started, and does not answer` }),
+      interrupted.promise,
+    );
     const port = forwardedPort(usernet);
     if (port === undefined)
       throw new InfraError({ code: 'qemu-port', message: 'QEMU forwards no port to its guest' });
-    await step(up, timeoutMs, `the kernel did not come up in ${timeoutMs / 1000} s`);
+    const line = await step(up, timeoutMs, `the kernel did not come up in ${timeoutMs / 1000} s`);
+    if (line.endsWith('has no network')) {
+      const what = 'the host came up without network: it has no eth0';
+      throw bootFailure(what, console.since(0), request.consoleFile);
+    }
     const target = {
       host: '127.0.0.1',
       port,
@@ -126,8 +169,8 @@ async function bootQemu(
     };
     const link = await step(
       connectPatiently(settings.clock, target, request.signal),
-      SSH_TIMEOUT_MS * 3,
-      'the host came up without network',
+      CONNECT_TIMEOUT_MS,
+      `the host came up, and answered no SSH connection in ${CONNECT_TIMEOUT_MS / 1000} s: no network, or hung`,
     );
     const uname = await step(
       link.exec('uname -r', { timeoutMs: SSH_TIMEOUT_MS }),
@@ -144,7 +187,7 @@ async function bootQemu(
         message: `${settings.name} runs ${release} and not ${request.image.release}`,
       });
     }
-    return machineOf(qemu, link, console, release);
+    return machineOf(clock, qemu, link, console, release, () => provoke(clock, qemu, console, vmlinux));
   } catch (error) {
     await qemu.kill();
     await console.close();
@@ -154,13 +197,25 @@ async function bootQemu(
   }
 }
 
-function machineOf(qemu: QemuProcess, link: SshLink, console: ConsoleLog, release: string): Machine {
+function machineOf(
+  clock: Clock,
+  qemu: QemuProcess,
+  link: SshLink,
+  console: ConsoleLog,
+  release: string,
+  provoke: () => Promise<void>,
+): Machine {
   const panicked = console.nextLine(PANIC);
-  const died = Promise.race([
-    qemu.exited.then(({ how }): Death => ({ kind: 'exited', detail: how })),
+  const ended = Promise.race([
+    qemu.exited.then(deathOf),
     panicked.then((line): Death => ({ kind: 'panic', detail: line.replace(/^\[\s*[\d.]+\]\s*/, '') })),
-    link.closed.then((why): Death => ({ kind: 'link-lost', detail: `the SSH connection broke: ${why}` })),
   ]);
+  // A machine that ends takes its connection along, and how it ended says more.
+  const unlinked = link.closed.then(async (why): Promise<Death> => {
+    const timed = await within(clock, LAST_WORDS_MS, ended);
+    return timed.timedOut ? { kind: 'link-lost', detail: `the SSH connection broke: ${why}` } : timed.value;
+  });
+  const died = Promise.race([ended, unlinked]);
   return {
     release,
     program: PROGRAM_PATH,
@@ -168,15 +223,25 @@ function machineOf(qemu: QemuProcess, link: SshLink, console: ConsoleLog, releas
     died,
     exec: (command, o) => link.exec(command, o),
     shell: (input, output) => link.shell(input, output),
-    provoke: async () => {
-      await qemu.qmp.execute('inject-nmi').catch(() => {});
-    },
+    provoke,
     close: async () => {
       link.close();
       await qemu.kill();
       await console.close();
     },
   };
+}
+
+/** Makes a silent machine say where it stands, and says it for a machine that cannot. Never throws. */
+async function provoke(clock: Clock, qemu: QemuProcess, console: ConsoleLog, vmlinux: string): Promise<void> {
+  // Before the NMI: where it stands after that is the handler.
+  for (const line of await whereItStands(clock, qemu.qmp, vmlinux))
+    console.add(Buffer.from(`kvm-hil: ${line}\n`));
+  await within(
+    clock,
+    PROVOKE_MS,
+    qemu.qmp.execute('inject-nmi').catch(() => {}),
+  );
 }
 
 /** One step of a boot: it returns, or the machine ends, or panics, or takes too long, or the user stops. */
@@ -187,7 +252,7 @@ async function bootStep<T>(
   request: BootRequest,
   promise: Promise<T>,
   ms: number,
-  what: string,
+  overdue: () => Promise<HilError>,
   interrupted: Promise<never>,
 ): Promise<T> {
   const ended = qemu.exited.then((end) => {
@@ -196,9 +261,7 @@ async function bootStep<T>(
   ended.catch(() => {});
   const timed = await within(clock, ms, Promise.race([promise, ended, interrupted]));
   if (!timed.timedOut) return timed.value;
-  await qemu.qmp.execute('inject-nmi').catch(() => {});
-  await clock.sleep(500);
-  throw bootFailure(what, console.since(0), request.consoleFile);
+  throw await overdue();
 }
 
 // The line on the console says that the server listens; a refused connection all the same is tried again, a few times.

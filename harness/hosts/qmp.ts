@@ -6,6 +6,8 @@ import { InfraError } from '../errors.ts';
 const ANSWER_BYTES_MAX = 1024 * 1024;
 
 export class Qmp {
+  /** Why the machine stopped, in QEMU's words (`guest-reset`, `guest-panic`, `host-signal`), once it said so. */
+  stopped: string | undefined;
   private readonly stream: Duplex;
   private pending = '';
   private waiting: ((answer: { return?: unknown; error?: { desc?: string } }) => void)[] = [];
@@ -49,6 +51,8 @@ export class Qmp {
         continue;
       }
       if (typeof message !== 'object' || message === null) continue;
+      if (message['event'] === 'SHUTDOWN')
+        this.stopped = String((message['data'] as { reason?: unknown } | undefined)?.reason);
       // Greetings and events come between the answers.
       if ('return' in message || 'error' in message) this.waiting.shift()?.(message);
     }

@@ -63,6 +63,8 @@ export interface BootRecord {
   how: string[];
   /** Why it was booted: `first boot`, or what the case before left. */
   why: string;
+  /** Records of its kernel log that nobody could read: the kernel log was flooded. */
+  lostRecords?: number;
   error?: ErrorRecord;
 }
 

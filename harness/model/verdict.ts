@@ -258,14 +258,12 @@ function troubleOf(
   // A host whose kernel log nobody may read says so in its facts; anywhere else a splat may have been missed.
   const can = facts['can'] as Record<string, boolean> | undefined;
   const mute = end.marker === false && can?.['kmsg'] === false;
-  if (!attempt.drained && !mute)
-    return { code: 'log-lost', text: 'the end marker did not come through the kernel log' };
-  if (attempt.lostRecords > 0) {
-    return {
-      code: 'log-lost',
-      text: `${attempt.lostRecords} records of the kernel log were lost while the case ran`,
-    };
+  const lost = `${attempt.lostRecords} records of the kernel log were lost while the case ran`;
+  if (!attempt.drained && !mute) {
+    const text = 'the end marker did not come through the kernel log';
+    return { code: 'log-lost', text: attempt.lostRecords > 0 ? `${text}: it is flooded, ${lost}` : text };
   }
+  if (attempt.lostRecords > 0) return { code: 'log-lost', text: lost };
   return undefined;
 }
 

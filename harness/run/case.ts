@@ -8,7 +8,7 @@ import { stripConsoleStamp } from '../model/kmsg.ts';
 import { type Folded, foldObservations } from '../model/observation.ts';
 import { findSplats, isStall, type Splat } from '../model/splat.ts';
 import type { Death } from '../model/verdict.ts';
-import type { KmsgLine, KmsgStream } from './kmsg-stream.ts';
+import type { KmsgLine, KmsgMark, KmsgStream } from './kmsg-stream.ts';
 
 export interface CaseRun {
   id: string;
@@ -39,7 +39,7 @@ export interface Capture {
   /** Its start marker, or anything that it printed, was seen. A case that never started cannot have killed its host. */
   started: boolean;
   /** Where its part of the kernel log begins. */
-  logFrom: number;
+  logFrom: KmsgMark;
   ms: number;
   folded: Folded;
   splats: Splat[];
@@ -53,6 +53,8 @@ const ALIVE_MS = 2000;
 const DRAIN_MS = 2000;
 /** What each of them gets on top for a slow host, times its scale: most of it is latency, not work. */
 const SLOW_MS = 500;
+/** Time in which a machine whose connection is gone says how it ended. */
+const HOW_IT_ENDED_MS = 2000;
 /** A dying machine goes on printing after its first bad line. */
 const LAST_WORDS_MS = 400;
 /** The channel of a case that has printed its end may stay open: a stuck task still holds it. */
@@ -98,7 +100,7 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
   let death: Death | undefined;
   let overdue = false;
   if ('death' in first) death = first.death;
-  else if (first.lost) death = (await orTimeout(clock, LAST_WORDS_MS, machine.died)) ?? lostLink();
+  else if (first.lost) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
   else if (first.timedOut) {
     overdue = true;
     if (!(await isAlive(clock, machine, run.timeScale))) {
@@ -118,7 +120,7 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
   const result = await finished;
 
   const startsAt = kmsg.find(markerOf('start', name, marker), logAt);
-  const logFrom = startsAt ?? logAt;
+  const logFrom = { ...mark, position: startsAt ?? logAt };
   const console = machine.console.since(consoleAt);
   const folded = foldObservations(result.stdout);
   return {
@@ -131,14 +133,14 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
     overdue: overdue && death === undefined,
     death,
     drained,
-    lostRecords: kmsg.lostSince(mark),
+    lostRecords: kmsg.lostSince(logFrom),
     trouble: troubleOf(result.exitCode, folded, death, overdue, result.stderr),
     ms: clock.now() - started,
     folded,
     started:
       startsAt !== undefined || result.stdout !== '' || console.includes(markerOf('start', name, marker)),
     logFrom,
-    splats: splatsOf(kmsg.since(logFrom), death === undefined ? '' : console),
+    splats: splatsOf(kmsg.since(logFrom.position), death === undefined ? '' : console),
   };
 }
 

@@ -20,6 +20,7 @@ export interface FactsQuestion {
 }
 
 const ASK_TIMEOUT_MS = 15_000;
+const KVM_IN_THE_LOG = "dmesg | grep -iE 'kvm|svm|vmx' | grep -v kvm-hil: | tail -n 8";
 /** Time for all probes together; they run side by side. */
 const PROBE_TIMEOUT_MS = 5000;
 
@@ -46,10 +47,12 @@ export async function askFacts(machine: Machine, q: FactsQuestion): Promise<Host
   const can = { ...(said['can'] as object | undefined), ...q.can };
   const facts = checkDocument<HostFacts>('facts', { ...said, can, ...q.driver }, `${q.host}: ${asked}`);
   if (facts.kvm === false) {
+    const log = await machine.exec(KVM_IN_THE_LOG, { timeoutMs: ASK_TIMEOUT_MS });
     throw fault(true, {
       code: 'no-kvm',
       message: `${q.host}: /dev/kvm does not work under ${facts.release}`,
-      hint: 'the console or dmesg may say why; is KVM configured, and virtualisation enabled?',
+      detail: log.stdout.trim() === '' ? 'the kernel log does not speak of KVM' : log.stdout.trim(),
+      hint: 'is KVM configured, and virtualisation enabled?',
     });
   }
   const stuck = Array.isArray(facts['stuck']) ? facts['stuck'] : [];

@@ -6,7 +6,7 @@ import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
 import { harnessHash } from '../effects/version.ts';
-import { HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
+import { cannotWrite, HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage, SelftestBuild } from '../model/image.ts';
@@ -70,7 +70,10 @@ export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
     record.program = program.hash;
     sink({ type: 'programs.ready', hash: program.hash, cached: program.cached });
     await run.write('run', run.path('run.json'), record);
-    await runKernels(o, program);
+    const hosts = await o.hosts(program);
+    // What cannot run here at all says so before a kernel is built for it.
+    for (const host of hosts) await host.traits();
+    await runKernels(o, program, hosts);
   } catch (error) {
     if (error instanceof InterruptedError || o.signal.aborted) {
       sink({ type: 'run.interrupted', why: messageOf(error) });
@@ -90,14 +93,13 @@ type Program = { file: string; hash: string };
 type Built = { image: KernelImage; selftests: SelftestBuild | undefined };
 
 // The series is built while the base's cases run: two things that wait for different parts of the machine.
-async function runKernels(o: FlowOptions, program: Program): Promise<void> {
+async function runKernels(o: FlowOptions, program: Program, hosts: readonly Host[]): Promise<void> {
   const base = await buildKernel(o, 'base', false);
   const series = o.record.series === null ? undefined : buildKernel(o, 'series', base !== undefined);
   // Its failure is on record already; an interruption is met again below.
   series?.catch(() => {});
   const seen = new Map<string, Record<string, boolean>>();
   try {
-    const hosts = await o.hosts(program);
     if (base !== undefined) {
       for (const host of hosts) await runOnHost(o, program, host, 'base', base, seen);
     }
@@ -146,7 +148,7 @@ async function buildKernel(o: FlowOptions, role: KernelRole, nice: boolean): Pro
   } catch (error) {
     // What was asked for does not exist: there is nothing to report on.
     const ours = error instanceof HilError && !(error instanceof UsageError);
-    if (!ours || error instanceof InterruptedError) throw error;
+    if (!ours || error instanceof InterruptedError || cannotWrite(error)) throw error;
     const failed: BuildRecord = {
       role,
       state: 'failed',
@@ -219,7 +221,7 @@ async function runOnHost(
   const known = await run.readIfThere<HostFacts>('facts', path.join(run.host(host.name, role), 'facts.json'));
   if (role === 'base' && known !== undefined) seen.set(host.name, known.can);
   if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return;
-  const lease = await leaseOf(o, host, role);
+  const lease = await leaseOf(o, host, role, boots.length);
   if (lease === undefined) return;
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
   const provides =
@@ -253,11 +255,14 @@ async function runOnHost(
     }
   } catch (error) {
     // The boot that failed is on record, and the cases behind it are misses.
-    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+    if (!(error instanceof HilError) || error instanceof InterruptedError || cannotWrite(error)) throw error;
     sink({ type: 'note', text: `${host.name}: ${error.message}` });
   } finally {
-    await session.close('the kernel is done');
-    await lease.release();
+    try {
+      await session.close('the kernel is done');
+    } finally {
+      await lease.release();
+    }
   }
 }
 
@@ -272,21 +277,27 @@ function sameAsBefore(what: string, before: string, now: string): void {
 }
 
 /** Undefined when the host is not to be had; that is on record then. */
-async function leaseOf(o: FlowOptions, host: Host, role: KernelRole): Promise<Lease | undefined> {
+async function leaseOf(
+  o: FlowOptions,
+  host: Host,
+  role: KernelRole,
+  bootsBefore: number,
+): Promise<Lease | undefined> {
   try {
     return await takeLease(host, o.sink, o.signal);
   } catch (error) {
     if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
     o.sink({ type: 'note', text: `${host.name}: ${error.message}` });
+    const boot = bootsBefore + 1;
     const failed: BootRecord = {
-      boot: 1,
+      boot,
       state: 'failed',
       ms: 0,
       how: [],
       why: 'first boot',
       error: errorRecord(error),
     };
-    await o.run.write('boot', path.join(o.run.host(host.name, role), 'boot-1.json'), failed);
+    await o.run.write('boot', path.join(o.run.host(host.name, role), `boot-${boot}.json`), failed);
     return undefined;
   }
 }

@@ -56,6 +56,14 @@ export async function judgeBoot(
     const reason: Reason = { code: 'splat', text: splats.map((splat) => splat.title).join('; ') };
     return { ...test, verdict: 'fail', reason, splats: splats.map(bootSplat), durationMs: first.ms };
   }
+  const lost = boots.reduce((sum, boot) => sum + (boot.lostRecords ?? 0), 0);
+  if (lost > 0) {
+    const reason: Reason = {
+      code: 'log-lost',
+      text: `${lost} records of the kernel log were lost around the boot: something floods it`,
+    };
+    return { ...test, verdict: 'error', reason, durationMs: first.ms };
+  }
   const text = `${boots.length === 1 ? 'booted once' : `booted ${boots.length} times`} on ${first.how.join(', ')}`;
   return { ...test, verdict: 'pass', reason: { code: 'ok', text }, durationMs: first.ms };
 }

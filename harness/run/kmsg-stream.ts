@@ -4,8 +4,9 @@ import { type Clock, within } from '../effects/clock.ts';
 import type { Machine } from '../hosts/host.ts';
 import { type KmsgRecord, parseKmsgLine } from '../model/kmsg.ts';
 
-/** Records kept in memory; a machine that floods its log loses the oldest, and the loss is counted. */
+/** Records and characters kept in memory. Of a flood the beginning and the end stay, and what goes is counted. */
 const RECORDS_MAX = 100_000;
+const CHARS_MAX = 32 * 1024 * 1024;
 const LINE_CHARS_MAX = 16 * 1024;
 /** `cat` ends when the reader was overtaken (EPIPE); it is started again, so often at the most. */
 const RESTARTS_MAX = 50;
@@ -15,20 +16,27 @@ export interface KmsgLine {
   /** As /dev/kmsg printed it. */
   raw: string;
   record: KmsgRecord;
+  /** Its number in this stream, from 0. */
+  position: number;
+  /** Records that were overwritten before they could be read, in all, up to this one. */
+  overwritten: number;
 }
 
+/** A place in the log, and what had been overwritten up to it. */
 export interface KmsgMark {
   position: number;
-  lost: number;
+  overwritten: number;
 }
 
 export class KmsgStream {
-  private readonly lines: KmsgLine[] = [];
-  /** Lines that were let go at the front. */
-  private dropped = 0;
+  /** Records that the kernel had overwritten when the log was first read. */
+  missed = 0;
+  private lines: KmsgLine[] = [];
+  private chars = 0;
+  private next = 0;
   private lastSeq = -1;
   private pending = '';
-  private lost = 0;
+  private overwritten = 0;
   private stopped = false;
   private readonly waiters = new Set<(line: KmsgLine) => void>();
   private readonly clock: Clock;
@@ -57,29 +65,34 @@ export class KmsgStream {
 
   /** A position to read from later. */
   position(): number {
-    return this.dropped + this.lines.length;
+    return this.next;
   }
 
   /** Records from one position up to another, or to the last. */
   since(position: number, end = Number.POSITIVE_INFINITY): KmsgLine[] {
-    return this.lines.slice(Math.max(0, position - this.dropped), Math.max(0, end - this.dropped));
+    return this.lines.filter((line) => line.position >= position && line.position < end);
   }
 
-  /** Records since a position that nobody can read any more: overwritten before they were read, or let go here. */
-  lostSince(mark: KmsgMark): number {
-    return this.lost - mark.lost + Math.max(0, this.dropped - mark.position);
+  /** Records from a mark up to a position, or to the last, that nobody can read: overwritten, or let go here. */
+  lostSince(mark: KmsgMark, end = this.next): number {
+    const after = this.lines.find((line) => line.position >= end);
+    const overwritten = (after?.overwritten ?? this.overwritten) - mark.overwritten;
+    return overwritten + (end - mark.position) - this.since(mark.position, end).length;
   }
 
   /** What lostSince() counts from. */
   mark(): KmsgMark {
-    return { position: this.position(), lost: this.lost };
+    return { position: this.next, overwritten: this.overwritten };
+  }
+
+  /** Nobody will ask for what is before this position. */
+  forget(position: number): void {
+    this.keep(this.lines.filter((line) => line.position >= position));
   }
 
   /** Position of the first record with this text, from `position` on. */
   find(text: string, position: number): number | undefined {
-    const first = Math.max(0, position - this.dropped);
-    const index = this.lines.findIndex((line, at) => at >= first && line.record.text.includes(text));
-    return index < 0 ? undefined : this.dropped + index;
+    return this.lines.find((line) => line.position >= position && line.record.text.includes(text))?.position;
   }
 
   /** Waits until a record with this text was read, looking back to `position`. False when the time is up. */
@@ -109,17 +122,27 @@ export class KmsgStream {
       if (record.seq !== undefined) {
         // A restarted `cat` begins at the oldest record again.
         if (record.seq <= this.lastSeq) continue;
-        if (this.lastSeq >= 0) this.lost += record.seq - this.lastSeq - 1;
+        const gap = record.seq - this.lastSeq - 1;
+        if (this.lastSeq < 0) this.missed = gap;
+        else this.overwritten += gap;
         this.lastSeq = record.seq;
       }
-      const line = { raw, record };
+      const line = { raw, record, position: this.next++, overwritten: this.overwritten };
       this.lines.push(line);
+      this.chars += raw.length;
       for (const waiter of [...this.waiters]) waiter(line);
     }
-    if (this.lines.length > RECORDS_MAX) {
-      const over = this.lines.length - RECORDS_MAX / 2;
-      this.lines.splice(0, over);
-      this.dropped += over;
-    }
+    while (this.lines.length > RECORDS_MAX || (this.chars > CHARS_MAX && this.lines.length > 1)) this.thin();
+  }
+
+  // The beginning of a flood says how it came about, its end what came of it.
+  private thin(): void {
+    const count = this.lines.length;
+    this.keep([...this.lines.slice(0, count >> 2), ...this.lines.slice((count * 3) >> 2)]);
+  }
+
+  private keep(lines: KmsgLine[]): void {
+    this.lines = lines;
+    this.chars = lines.reduce((sum, line) => sum + line.raw.length, 0);
   }
 }

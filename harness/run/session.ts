@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
-import { HilError, InterruptedError, KernelError } from '../errors.ts';
+import { cannotWrite, HilError, InterruptedError, KernelError } from '../errors.ts';
 import type { BootRequest, Host, HostTraits, Machine } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage, SelftestBuild } from '../model/image.ts';
@@ -26,6 +26,7 @@ import { type Capture, deservesSecondLook, runCase, whyReboot } from './case.ts'
 import { askFacts } from './facts.ts';
 import { KmsgStream } from './kmsg-stream.ts';
 import { errorRecord, recordOf, stateOf } from './records.ts';
+import { LOG_CHARS_MAX, Tail } from './tail.ts';
 
 export interface SessionOptions {
   clock: Clock;
@@ -49,8 +50,6 @@ export interface SessionOptions {
 const INFRA_BOOTS_MAX = 2;
 const SETTLE_TIMEOUT_MS = 10_000;
 const DRAIN_MS = 2000;
-/** A log on disk; a flood is cut there, and what is cut off counts as lost. */
-const LOG_CHARS_MAX = 8 * 1024 * 1024;
 
 interface Live {
   machine: Machine;
@@ -59,19 +58,17 @@ interface Live {
   boot: number;
   /** The machine is gone on its own. */
   death: Death | undefined;
-  /** Whose log still grows: the boot's until a first case starts, then the last case's until the next one starts. */
+  /** Whose log still grows. */
   tail: Tail;
+  /** Whose it is; undefined before the first case. */
+  last: LastCase | undefined;
 }
 
-interface Tail {
-  /** Undefined: what was logged before is nobody's finding, on a machine that was not booted for this run. */
-  file: string | undefined;
-  /** Position of its first record. */
-  from: number;
-  /** Lines that are on disk. */
-  written: number;
+interface LastCase {
+  folder: string;
+  record: AttemptRecord;
   /** Blame can be added to its record as long as it is judged later; a self case is judged at once. */
-  case: { folder: string; record: AttemptRecord; judgedLater: boolean } | undefined;
+  judgedLater: boolean;
 }
 
 export class Session {
@@ -127,14 +124,19 @@ export class Session {
   async close(why: string): Promise<void> {
     const live = this.live;
     if (live === undefined) return;
-    if (!this.o.signal.aborted && this.dirty === undefined && live.death === undefined)
-      await this.settle(live);
-    this.live = undefined;
-    await this.writeTail(live);
-    if (!this.o.signal.aborted) await this.noticeLateDeath(live);
-    live.kmsg.stop();
-    await live.machine.close();
-    await live.following;
+    try {
+      if (!this.o.signal.aborted && this.dirty === undefined && live.death === undefined)
+        await this.settle(live);
+      this.live = undefined;
+      await live.tail.write();
+      if (!this.o.signal.aborted) await this.noticeLateDeath(live);
+    } finally {
+      // Also when nothing can be written any more.
+      this.live = undefined;
+      live.kmsg.stop();
+      await live.machine.close();
+      await live.following;
+    }
     this.o.sink({ type: 'host.closed', host: this.o.host.name, kernel: this.o.role, boot: live.boot, why });
   }
 
@@ -183,29 +185,22 @@ export class Session {
       signal,
     });
     // All that was logged before it started belongs to the one before it.
-    await this.writeTail(live, capture.logFrom);
-    const before = live.tail.case;
-    if (capture.death !== undefined && !capture.started && before?.judgedLater === true) {
+    await live.tail.write(capture.logFrom.position);
+    if (capture.death !== undefined && !capture.started && live.last?.judgedLater === true) {
       live.death ??= capture.death;
       await this.noticeLateDeath(live);
       return undefined;
     }
     const record = recordOf(id, live.boot, started, capture);
-    live.tail = {
-      file: path.join(folder, 'dmesg'),
-      from: capture.logFrom,
-      written: 0,
-      case: { folder, record, judgedLater: !unit.case.startsWith('self/') },
-    };
-    const writes = [
-      writeWhole(path.join(folder, 'observations.jsonl'), capture.stdout),
-      this.writeTail(live),
-    ];
+    live.last = { folder, record, judgedLater: !unit.case.startsWith('self/') };
+    live.tail = new Tail(live.kmsg, { file: path.join(folder, 'dmesg'), from: capture.logFrom, record });
+    const writes = [writeWhole(path.join(folder, 'observations.jsonl'), capture.stdout), live.tail.write()];
     if (capture.stderr !== '') writes.push(writeWhole(path.join(folder, 'stderr'), capture.stderr));
     if (capture.death !== undefined) writes.push(this.keepConsole(live, folder));
     await Promise.all(writes);
     // The last of the case's files: what has it is whole.
     await this.record(folder, record);
+    live.tail.owner.keep = () => this.record(folder, record);
     this.dirty = whyReboot(capture);
     sink({ type: 'case.ended', unit: id, boot: live.boot, ms: capture.ms, state: stateOf(capture) });
     if (capture.death !== undefined) this.sayLost(live, capture.death);
@@ -250,8 +245,8 @@ export class Session {
     const { live } = this;
     if (live === undefined || this.dirty !== undefined) return;
     await this.noticeLateDeath(live);
-    const splat = findSplats(live.kmsg.since(live.tail.from).map((line) => line.record.text))[0];
-    if (splat !== undefined && live.tail.file !== undefined) this.dirty ??= `a splat: ${splat.title}`;
+    const splat = findSplats(live.tail.texts())[0];
+    if (splat !== undefined && live.tail.owner.file !== undefined) this.dirty ??= `a splat: ${splat.title}`;
   }
 
   private async noticeLateDeath(live: Live): Promise<void> {
@@ -262,30 +257,13 @@ export class Session {
         setImmediate(() => done(undefined));
       }),
     ]);
-    const { death } = live;
-    const last = live.tail.case;
+    const { death, last } = live;
     if (death === undefined || last === undefined || last.record.death !== undefined) return;
     last.record.death = death;
     await this.keepConsole(live, last.folder);
     await this.record(last.folder, last.record);
     this.dirty ??= death.detail;
     this.sayLost(live, death);
-  }
-
-  /** @param end where the next one's part begins; without it, the tail is everything since */
-  private async writeTail(live: Live, end?: number): Promise<void> {
-    const { tail } = live;
-    if (tail.file === undefined) return;
-    const lines = live.kmsg.since(tail.from, end);
-    if (lines.length === tail.written) return;
-    tail.written = lines.length;
-    const text = lines.map((line) => `${line.raw}\n`).join('');
-    if (text.length > LOG_CHARS_MAX && tail.case !== undefined) {
-      const { record } = tail.case;
-      const kept = text.slice(0, LOG_CHARS_MAX).split('\n').length - 1;
-      record.lostRecords = (record.lostRecords ?? 0) + lines.length - kept;
-    }
-    await writeWhole(tail.file, text.slice(0, LOG_CHARS_MAX));
   }
 
   private async ensureUp(): Promise<Live> {
@@ -300,7 +278,8 @@ export class Session {
         return this.live;
       } catch (error) {
         if (error instanceof InterruptedError || !(error instanceof HilError)) throw error;
-        if (error instanceof KernelError || tries === INFRA_BOOTS_MAX || !this.canReboot()) {
+        const final = error instanceof KernelError || cannotWrite(error) || !this.canReboot();
+        if (final || tries === INFRA_BOOTS_MAX) {
           this.given = error;
           throw error;
         }
@@ -316,6 +295,7 @@ export class Session {
     const started = clock.now();
     const folder = run.host(host.name, role);
     const common = () => ({ boot, ms: clock.now() - started, how: this.traits?.how ?? [], why });
+    let up: Machine | undefined;
     try {
       this.traits ??= await host.traits();
       const consoleFile = path.join(folder, `console-${boot}.log`);
@@ -328,18 +308,22 @@ export class Session {
         extra: (this.o.selftests?.files ?? []).map(({ name, file }) => ({ file, path: selftestPath(name) })),
         signal,
       });
+      up = machine;
       const kmsg = new KmsgStream(clock);
       const file = this.canReboot() ? path.join(folder, `boot-${boot}.dmesg`) : undefined;
-      const tail: Tail = { file, from: 0, written: 0, case: undefined };
-      const live: Live = { machine, kmsg, following: kmsg.follow(machine), boot, death: undefined, tail };
+      const record: BootRecord = { ...common(), state: 'up', release: machine.release };
+      const tail = new Tail(kmsg, { file, record });
+      const following = kmsg.follow(machine);
+      const live: Live = { machine, kmsg, following, boot, death: undefined, tail, last: undefined };
       // A host whose facts cannot be read is not up.
       await this.readFacts(live).catch(async (error: unknown) => {
-        await this.writeTail(live);
-        await machine.close();
+        await tail.write();
         throw error;
       });
-      const record: BootRecord = { ...common(), state: 'up', release: machine.release };
-      await run.write('boot', path.join(folder, `boot-${boot}.json`), record);
+      record.ms = clock.now() - started;
+      const keep = () => run.write('boot', path.join(folder, `boot-${boot}.json`), record);
+      await keep();
+      tail.owner.keep = keep;
       sink({
         type: 'host.booted',
         host: host.name,
@@ -351,6 +335,7 @@ export class Session {
       });
       return live;
     } catch (error) {
+      await up?.close();
       if (error instanceof HilError && !(error instanceof InterruptedError)) {
         const record: BootRecord = { ...common(), state: 'failed', error: errorRecord(error) };
         await run.write('boot', path.join(folder, `boot-${boot}.json`), record);

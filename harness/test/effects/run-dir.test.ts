@@ -37,8 +37,10 @@ const textsOf = async (run: RunDir) =>
 t.test('a folder is made once', (t) =>
   withRun(async (run) => {
     t.equal(run.id, 'one');
-    t.match(await caught(RunDir.create(run.root)), { code: 'run-exists' });
-    t.ok((await caught(RunDir.create(run.root))) instanceof InfraError);
+    t.match(await caught(RunDir.create(run.root)), { code: 'run-exists', exitCode: 2 });
+    writeFileSync(run.path('a-file'), '');
+    const inFile = RunDir.create(path.join(run.path('a-file'), 'run'));
+    t.match(await caught(inFile), { code: 'no-folder', exitCode: 3, message: /^cannot make the run folder/ });
   }),
 );
 

@@ -32,14 +32,20 @@ function check(what: string, script: string, kernelAtFault: boolean, message: Re
 }
 
 const say = `ulimit -c 0; echo '${BOOTING}'`;
-check('a triple fault', `${say}; exit 0`, true, /the machine reset while booting$/, /Linux version/);
-check('a triple fault before the first line', 'exit 0', true, /the machine reset while booting$/);
+check('it ends', `${say}; exit 0`, true, /the machine ended while booting$/, /Linux version/);
+check('it ends before the first line', 'exit 0', true, /the machine ended/, /^nothing was printed$/);
 check(
   'a panic',
   `${say}; echo '${PANIC}'; exit 0`,
   true,
   /does not boot: Kernel panic - not syncing: No working/,
 );
+/** Says on QMP (descriptor 4) why it ends, as QEMU does. */
+const stops = (reason: string) =>
+  `${say}; echo '{"event":"SHUTDOWN","data":{"guest":true,"reason":"${reason}"}}' >&4; exit 0`;
+check('a reset', stops('guest-reset'), true, /the machine reset itself while booting$/, /Linux version/);
+check('a power-off', stops('guest-shutdown'), true, /the machine switched itself off while booting$/);
+check("an end of QEMU's own", stops('host-qmp-quit'), true, /the machine ended while booting$/);
 check('QEMU is killed', `${say}; kill -9 $$`, false, /^QEMU was killed by SIGKILL while the kernel booted$/);
 check(
   'QEMU aborts',

@@ -115,6 +115,8 @@ export interface FlowSetup {
   workshop?: Partial<Workshop>;
   signal?: AbortSignal;
   onEvent?: (event: Event, run: RunDir) => void;
+  /** Is given the host before the run begins, for a run that ends without a result. */
+  onHost?: (host: ScriptedHost) => void;
   /** Go on with the run in this folder. */
   resume?: string;
   clock?: Clock;
@@ -169,6 +171,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     ...(setup.settleLog === undefined ? {} : { settleLog: setup.settleLog }),
   };
   const host = scriptedHost(script);
+  setup.onHost?.(host);
   const names = cases.filter((file) => !file.id.startsWith('self/'));
   const record =
     setup.resume === undefined

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import t from 'tap';
 import type { Fault } from '../../hosts/scripted.ts';
+import { caught } from '../temp.ts';
 import {
   BAD,
   caseFiles,
@@ -289,6 +290,26 @@ t.test('a host that gets a known outcome wrong is not believed', (t) =>
     t.equal(result.summary.exitCode, 3);
   }),
 );
+
+t.test('a host that cannot run here at all says so before anything is built', async (t) => {
+  const { InfraError } = await import('../../errors.ts');
+  const error = new InfraError({
+    code: 'missing-tool',
+    message: 'qemu is not installed',
+    hint: 'install it',
+  });
+  let built = 0;
+  const image = async () => {
+    built++;
+    throw new Error('nothing is to be built');
+  };
+  const onHost = (host: { traits: () => Promise<never> }) => {
+    host.traits = () => Promise.reject(error);
+  };
+  const setup = { workshop: { image }, onHost: onHost as never };
+  t.equal(await caught(withFlow(setup, () => {})), error);
+  t.equal(built, 0);
+});
 
 t.test('an interruption ends the run, leaves nothing open, and is no result', async (t) => {
   const stop = new AbortController();

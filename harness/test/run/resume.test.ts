@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A run that was cut off at any event gives the same result when it is resumed as if it had not been.
-import { cpSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { inCache } from '../../effects/dirs.ts';
 import { RunDir } from '../../effects/run-dir.ts';
 import { isDurable } from '../../model/events.ts';
 import type { KernelRole, ResultDocument } from '../../model/result.ts';
@@ -20,6 +21,11 @@ const gist = (result: ResultDocument) => ({
   summary: result.summary,
   complete: result.run.complete,
 });
+
+function blockLeases(): void {
+  mkdirSync(inCache(), { recursive: true });
+  writeFileSync(inCache('leases'), '');
+}
 
 t.test('cut off at any event', async (t) => {
   const folder = tempFolder(t);
@@ -78,6 +84,48 @@ t.test('what is over is not run again', async (t) => {
     t.equal(host.boots(), 0);
     t.equal(events.filter((event) => event.type === 'case.attempted').length, 0);
   });
+});
+
+t.test('a host that is not to be had when a run goes on is a boot more, and no boot less', async (t) => {
+  const folder = tempFolder(t);
+  const copy = path.join(folder, 'run');
+  // A fault that never comes: the host is leased then.
+  const fault = { step: 1000, kind: 'exited' } as const;
+  await withFlow(
+    {
+      fault,
+      onEvent: (event, run) => {
+        if (event.type === 'case.attempted' && event.unit === 'base/fake/gmem/two')
+          cpSync(run.root, copy, { recursive: true });
+      },
+    },
+    () => {},
+  );
+  const boots = readdirSync(path.join(copy, 'hosts/fake/base')).filter((name) =>
+    /^boot-\d+.json$/.test(name),
+  );
+  t.same(boots, ['boot-1.json', 'boot-2.json'], 'of the self-check and of the cases');
+  const before = readFileSync(path.join(copy, 'hosts/fake/base/boot-1.json'), 'utf8');
+  await withFlow(
+    {
+      fault,
+      resume: copy,
+      onEvent: (event) => {
+        // No lease can be taken where no lock can be made.
+        if (event.type === 'run.resumed') blockLeases();
+      },
+    },
+    ({ result, run }) => {
+      const boot = (number: number) =>
+        readFileSync(run.path('hosts/fake/base', `boot-${number}.json`), 'utf8');
+      t.equal(boot(1), before);
+      t.match(JSON.parse(boot(3)), { boot: 3, state: 'failed', error: { code: 'lock-failed' } });
+      t.match(verdictsOf(result), {
+        'base/fake/gmem/one': 'pass ok',
+        'base/fake/gmem/two': 'miss interrupted',
+      });
+    },
+  );
 });
 
 t.test('one runner at a time', async (t) => {

@@ -2,6 +2,8 @@
 // One kernel on one host: whose the kernel log is, and whose fault a host that dies.
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import type { RunDir } from '../../effects/run-dir.ts';
+import type { ScriptedCase } from '../../hosts/scripted.ts';
 import type { KernelRole } from '../../model/result.ts';
 import { GOOD, OOPS, verdictsOf, withFlow } from './fixture.ts';
 
@@ -113,3 +115,42 @@ t.test(
     });
   },
 );
+
+// More than is kept of one log on disk.
+const FLOOD = Array.from({ length: 9000 }, (_, index) => `${index} ${'x'.repeat(1000)}`);
+const SHOWN_BYTES_MAX = 8 * 1024 * 1024;
+
+t.test('a flood of the kernel log is cut, and what is cut off is on record', async (t) => {
+  const flooded = (what: Partial<ScriptedCase>) => (id: string) =>
+    id === 'gmem/one' ? { ...GOOD, ...what } : undefined;
+  const read = (run: RunDir, name: string) => readFileSync(run.path(name), 'utf8');
+  const info = (run: RunDir, name: string) =>
+    JSON.parse(read(run, `cases/base/fake/${name}/info.json`)) as { lostRecords: number };
+  const lostIs = (lost: number, file: string) => {
+    t.ok(file.length <= SHOWN_BYTES_MAX, 'the file has its bound');
+    const { length } = file.split('\n').filter((line) => /;\d+ x/.test(line));
+    t.ok(lost >= FLOOD.length - length && lost < FLOOD.length - length + 10, `${lost} are lost`);
+  };
+  await withFlow({ series: false, play: flooded({ log: FLOOD }) }, ({ result, run }) => {
+    t.match(verdictsOf(result), {
+      'base/fake/gmem/one': 'error log-lost',
+      'base/fake/gmem/two': 'pass ok',
+    });
+    lostIs(info(run, 'gmem.one').lostRecords, read(run, 'cases/base/fake/gmem.one/dmesg'));
+  });
+  await withFlow({ series: false, settleLog: FLOOD }, ({ result, run }) => {
+    t.match(verdictsOf(result), { 'base/fake/gmem/one': 'pass ok', 'base/fake/gmem/two': 'error log-lost' });
+    lostIs(info(run, 'gmem.two').lostRecords, read(run, 'cases/base/fake/gmem.two/dmesg'));
+    t.equal(info(run, 'gmem.one').lostRecords, 0);
+  });
+  // The second boot is the one after the self-check.
+  await withFlow({ series: false, play: flooded({ earlyLog: FLOOD }) }, ({ result, run }) => {
+    t.match(verdictsOf(result), {
+      'base/fake/kernel/boot': 'error log-lost',
+      'base/fake/gmem/one': 'pass ok',
+    });
+    const boot = JSON.parse(read(run, 'hosts/fake/base/boot-2.json')) as { lostRecords: number };
+    lostIs(boot.lostRecords, read(run, 'hosts/fake/base/boot-2.dmesg'));
+    t.equal(result.summary.exitCode, 3);
+  });
+});
