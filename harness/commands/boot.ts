@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
 import { interruption } from '../effects/clock.ts';
-import { inCache } from '../effects/dirs.ts';
-import { writeWhole } from '../effects/files.ts';
+import { newLog } from '../effects/logs.ts';
 import { UsageError } from '../errors.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { bootsNothing, openHosts } from '../run/hosts.ts';
@@ -36,9 +35,8 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
     const { how } = await host.traits();
     sink({ type: 'host.booting', host: host.name, kernel: built.role, boot: 1 });
     const started = performance.now();
-    // Kept for a look after a boot that failed; the next boot by this command begins it anew.
-    const consoleFile = inCache('logs', 'boot-console.log');
-    await writeWhole(consoleFile, '');
+    // Kept for a look after a boot that failed.
+    const consoleFile = await newLog('boot-console.log');
     const machine = await host.boot({
       image: built.image,
       parameters: o.parameter,

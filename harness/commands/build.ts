@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil build: kernel images only.
 
-import { inCache } from '../effects/dirs.ts';
-import { writeWhole } from '../effects/files.ts';
+import { newLog } from '../effects/logs.ts';
 import { parseBase } from '../kernel/base-spec.ts';
 import { readSeries } from '../kernel/series.ts';
 import type { KernelImage } from '../model/image.ts';
@@ -46,8 +45,7 @@ export async function buildImages(
   const build = async (role: KernelRole, commit: string) => {
     sink({ type: 'kernel.building', kernel: role });
     const started = performance.now();
-    const logFile = inCache('logs', `build-${role}.log`);
-    await writeWhole(logFile, '');
+    const logFile = await newLog(`build-${role}.log`);
     const image = await workshop.image(role, commit, logFile, false);
     const { release, cached } = image;
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms: performance.now() - started });

@@ -12,7 +12,7 @@ import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, unitId } from '../model/plan.ts';
-import type { KernelRole } from '../model/result.ts';
+import type { KernelRole, SeriesOrigin } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
 import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
@@ -82,6 +82,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
             provides: series.provides,
             patches: series.patches.map((patch) => patch.subject),
             commit: null,
+            ...originRecord(series),
           },
     hosts,
     units,
@@ -141,6 +142,15 @@ function chooseCases(all: readonly CaseFiles[], o: RunOptions): CaseFiles[] {
     message: 'no case is selected',
     hint: 'kvm-hil cases lists them with their tags',
   });
+}
+
+function originRecord({ revision, origin }: Series): SeriesOrigin {
+  const { baseCommit, changeId } = origin;
+  return {
+    revision,
+    ...(baseCommit === undefined ? {} : { baseCommit }),
+    ...(changeId === undefined ? {} : { changeId }),
+  };
 }
 
 async function newRunFolder(output: string | undefined, created: Date, slug: string): Promise<string> {

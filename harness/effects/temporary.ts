@@ -20,6 +20,17 @@ export async function withTemporaryFolder<T>(body: (folder: string) => Promise<T
   }
 }
 
+/** Whether a process has this id; false for what is no id. */
+export function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 // --- internal ---
 
 async function sweep(): Promise<void> {
@@ -27,15 +38,5 @@ async function sweep(): Promise<void> {
   for (const name of await readdir(inCache('tmp'))) {
     if (!isAlive(Number(name.split('.', 1)[0])))
       await rm(inCache('tmp', name), { recursive: true, force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

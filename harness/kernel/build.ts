@@ -18,6 +18,8 @@ import type { KernelRole } from '../model/result.ts';
 import { touchCache } from './cache.ts';
 import { configure, type KconfigName, readFragments } from './configure.ts';
 import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
+import { missingInBuild } from './missing.ts';
+import { strangersProgram, withObjects } from './objects.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
 
@@ -96,10 +98,28 @@ async function build(
   sink: EventSink,
   signal?: AbortSignal,
 ): Promise<BuiltImage> {
+  const program = await strangersProgram(request.base, request.commit, 'kernel');
+  if (program !== undefined) {
+    const text = `the series may change what a build runs (${program}): it is built beside the warm objects`;
+    sink({ type: 'note', text });
+  }
+  const isCopy = program !== undefined;
+  return withObjects(objectsOf(request.base, request.kconfig), isCopy, () =>
+    buildIn(request, fragments, target, isCopy, sink, signal),
+  );
+}
+
+async function buildIn(
+  request: BuildRequest,
+  fragments: readonly string[],
+  target: Target,
+  isCopy: boolean,
+  sink: EventSink,
+  signal?: AbortSignal,
+): Promise<BuiltImage> {
   const { base, commit } = request;
   const tree = treeOf(base);
   const objects = objectsOf(base, request.kconfig);
-  await mkdir(objects, { recursive: true });
   await checkOut(base, commit, signal);
   const { config, unknown } = await configure(tree, objects, fragments, target.compiler, signal);
   const localversion = `-kvmhil-${target.hash.slice(0, 10)}`;
@@ -109,7 +129,7 @@ async function build(
   const counter = await stepCounter(objects, request.role, sink);
   const args = [...makeArguments(tree, objects), `LOCALVERSION=${localversion}`, 'vmlinux'];
   const made = await exec('make', args, {
-    ...(await makeConfined(tree, objects)),
+    ...(await makeConfined(tree, objects, isCopy ? 'read' : 'write')),
     timeoutMs: BUILD_TIMEOUT_MS,
     signal,
     nice: request.nice === true,
@@ -124,8 +144,10 @@ async function build(
     });
   }
   await rm(stamp, { force: true });
-  if (made.failed)
-    throw ranOut(made) ?? (await explainFailure(request, tree, `${made.stdout}\n${made.stderr}`));
+  if (made.failed) {
+    const log = `${made.stdout}\n${made.stderr}`;
+    throw ranOut(made) ?? missingInBuild(log) ?? (await explainFailure(request, tree, log));
+  }
   await counter.save();
 
   const release = (await readPlain(objects, 'include', 'config', 'kernel.release')).trim();

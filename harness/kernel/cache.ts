@@ -5,7 +5,7 @@ import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
 import { run } from '../effects/exec.ts';
 import { exists } from '../effects/files.ts';
-import { withLock } from '../effects/lock.ts';
+import { type LockOptions, withLock } from '../effects/lock.ts';
 
 export interface CacheEntry {
   /** Path below the cache folder. */
@@ -42,9 +42,7 @@ export async function trimCache(bytesMax: number): Promise<CacheEntry[]> {
   for (const entry of entries) {
     if (total <= bytesMax) break;
     if (entry.name.startsWith('bases/')) {
-      await withLock(inCache(`${entry.name}.lock`), {}, () =>
-        withLock(inCache(entry.name, 'lock'), {}, () => discardBase(path.basename(entry.name))),
-      );
+      await withLock(inCache(`${entry.name}.lock`), {}, () => discardBase(path.basename(entry.name)));
     } else await rm(inCache(entry.name), { recursive: true, force: true });
     total -= entry.bytes;
     removed.push(entry);
@@ -64,12 +62,20 @@ export function hiddenBase(id: string): string {
   return inCache('bases', `.${id}.${process.pid}`);
 }
 
-/** Takes a base away in one step. The caller holds its locks. */
-export async function discardBase(id: string): Promise<void> {
-  const gone = hiddenBase(id);
-  await rm(gone, { recursive: true, force: true });
-  await rename(inCache('bases', id), gone);
-  await rm(gone, { recursive: true, force: true });
+/** The locks in a base's folder. Who needs both takes them in this order. */
+export const BASE_LOCKS = { build: 'lock', apply: 'apply.lock' } as const;
+
+/** Takes a base away in one step, once nobody builds from it or applies to it. The caller holds the lock beside it. */
+export async function discardBase(id: string, o: LockOptions = {}): Promise<void> {
+  const lock = (name: string, body: () => Promise<void>) => withLock(inCache('bases', id, name), o, body);
+  await lock(BASE_LOCKS.build, () =>
+    lock(BASE_LOCKS.apply, async () => {
+      const gone = hiddenBase(id);
+      await rm(gone, { recursive: true, force: true });
+      await rename(inCache('bases', id), gone);
+      await rm(gone, { recursive: true, force: true });
+    }),
+  );
 }
 
 // --- internal ---

@@ -10,6 +10,7 @@ import { git, gitOut } from '../effects/git.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import { checkKconfig, mergeFragments, parseKconfig, withFormerNames } from '../model/kconfig.ts';
 import { makeArguments, makeConfined } from './make.ts';
+import { missingInBuild } from './missing.ts';
 
 /** What --kconfig names: fragments of infra/kconfig, in order. */
 export const KCONFIGS = { base: ['base', 'kvm'], debug: ['base', 'kvm', 'debug'] } as const;
@@ -74,7 +75,7 @@ export async function configure(
   );
   const args = [...makeArguments(tree, objects), `KCONFIG_ALLCONFIG=${wanted}`, 'allnoconfig'];
   const made = await exec('make', args, {
-    ...(await makeConfined(tree, objects)),
+    ...(await makeConfined(tree, objects, 'read')),
     timeoutMs: CONFIG_TIMEOUT_MS,
     signal,
   });
@@ -85,7 +86,7 @@ export async function configure(
     });
   }
   if (made.failed) {
-    const short = ranOut(made);
+    const short = ranOut(made) ?? missingInBuild(`${made.stdout}\n${made.stderr}`);
     if (short !== undefined) throw short;
     throw new KernelError({
       code: 'config-failed',

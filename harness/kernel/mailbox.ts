@@ -7,6 +7,7 @@ import { lastLines } from '../effects/exec.ts';
 import { readBounded } from '../effects/files.ts';
 import { git } from '../effects/git.ts';
 import { isGzip, unpackGzip } from '../effects/gzip.ts';
+import { confined } from '../effects/sandbox.ts';
 import { withTemporaryFolder } from '../effects/temporary.ts';
 import { messageOf, UsageError } from '../errors.ts';
 import { type MailHead, mailBody, readMailHead, splitMbox, withHeaders } from '../model/mail.ts';
@@ -150,7 +151,9 @@ function plainBody(one: { head: MailHead; mail: string }): string {
 
 async function decodedBody(one: Mail & { head: MailHead }, scratch: string): Promise<string> {
   const [message, patch] = [`${scratch}.message`, `${scratch}.patch`];
-  const info = await git(path.dirname(scratch), ['mailinfo', '--quoted-cr=strip', message, patch], {
+  const folder = path.dirname(scratch);
+  const info = await git(folder, ['mailinfo', '--quoted-cr=strip', message, patch], {
+    ...(await confined({ writable: [folder], tools: ['git'] })),
     input: Buffer.from(one.mail, 'latin1'),
     timeoutMs: 60_000,
   });

@@ -45,16 +45,25 @@ export function needCompiler(): void {
   needPrograms(PROGRAMS);
 }
 
-/** What make is to be started with: it sees the source, and writes to the objects and the compiler cache only. */
+/**
+ * What make is to be started with: it sees the source, and writes to the objects and the compiler cache only.
+ * @param ccache `read` where somebody else's program runs: what it puts into the cache every later build would believe
+ */
 export async function makeConfined(
   tree: string,
   objects: string,
+  ccache: 'read' | 'write' = 'read',
 ): Promise<Pick<ExecOptions, 'wrapper' | 'env' | 'cleanEnv'>> {
-  const ccache = inCache('ccache');
-  await makeFolder(ccache);
-  const view = { writable: [objects, ccache], readable: [tree], tools: Object.keys(PROGRAMS) };
-  const { env, ...confinement } = await confined(view);
-  return { ...confinement, env: { ...env, ...makeEnvironment(path.dirname(tree)) } };
+  const cache = inCache('ccache');
+  await makeFolder(cache);
+  const isWritten = ccache === 'write';
+  const { env, ...confinement } = await confined({
+    writable: [objects, ...(isWritten ? [cache] : [])],
+    readable: [tree, ...(isWritten ? [] : [cache])],
+    tools: Object.keys(PROGRAMS),
+  });
+  const readOnly = isWritten ? {} : { CCACHE_READONLY: 'true', CCACHE_TEMPDIR: '/tmp' };
+  return { ...confinement, env: { ...env, ...makeEnvironment(path.dirname(tree)), ...readOnly } };
 }
 
 /** @param folder below which absolute paths mean the same to ccache, wherever the cache is */

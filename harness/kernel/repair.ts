@@ -1,27 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a killed git or a failing disk leaves in a base's repository: noticed, and put right where that is possible.
-// The caller holds the base's lock, so nobody else is at work there.
+// Apply and build are at work in it at the same time, each under a lock of its own and with locks of git of its own.
 import { readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { lastLines, ranOut } from '../effects/exec.ts';
 import { git } from '../effects/git.ts';
 import { type Base, condemnBase } from './source.ts';
 
-/** Where git keeps the locks of what is changed here: index, HEAD, configuration, refs. */
-const LOCKED = ['', 'refs/kvm-hil'];
+/** Where git keeps the locks of what applying changes: configuration, refs. */
+const APPLIED_IN = ['', 'refs/kvm-hil'];
+/** What moving the work tree changes, and nothing else does. */
+const TREE_LOCKS = ['index.lock', 'HEAD.lock'];
 
-/** Takes away the locks of a git that is gone. */
+/** Takes away the locks of a git that is gone, but those of the work tree. The caller holds applyLock(). */
 export async function dropGitLocks(tree: string): Promise<void> {
-  for (const folder of LOCKED) {
+  for (const folder of APPLIED_IN) {
     const place = path.join(tree, '.git', folder);
     for (const name of await readdir(place).catch(() => [])) {
-      if (name.endsWith('.lock')) await rm(path.join(place, name), { force: true });
+      const isOfTree = folder === '' && TREE_LOCKS.includes(name);
+      if (name.endsWith('.lock') && !isOfTree) await rm(path.join(place, name), { force: true });
     }
   }
 }
 
 /**
- * Moves the work tree of a base to a commit, touching only the files that differ.
+ * Moves the work tree of a base to a commit, touching only the files that differ. The caller holds baseLock().
  * @throws InfraError `broken-base` when the repository is damaged, `no-space`; InterruptedError
  */
 export async function moveTree(
@@ -30,7 +33,7 @@ export async function moveTree(
   commit: string,
   signal?: AbortSignal,
 ): Promise<void> {
-  await dropGitLocks(tree);
+  for (const name of TREE_LOCKS) await rm(path.join(tree, '.git', name), { force: true });
   const move = () => git(tree, ['checkout', '--quiet', '--force', '--detach', commit], { signal });
   if (!(await move()).failed) return;
   // An index that was cut short: made anew from the commit that the files are at, so that those of them that are right

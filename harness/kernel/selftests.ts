@@ -6,16 +6,18 @@ import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { inCache } from '../effects/dirs.ts';
 import { exec, run } from '../effects/exec.ts';
-import { exists, hashOf } from '../effects/files.ts';
+import { exists, hashOf, plainFile } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
+import { confined } from '../effects/sandbox.ts';
 import { HilError, InterruptedError } from '../errors.ts';
 import { firstBuildError } from '../model/build-log.ts';
 import type { EventSink } from '../model/events.ts';
 import type { SelftestBuild } from '../model/image.ts';
 import { selftestCapability } from '../model/manifest.ts';
 import { touchCache } from './cache.ts';
-import { makeEnvironment } from './make.ts';
+import { makeConfined } from './make.ts';
+import { strangersProgram, withObjects } from './objects.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
 
@@ -91,22 +93,41 @@ function fileIn(folder: string, name: string): Files[number] {
   return { name: program, file: path.join(folder, program) };
 }
 
+/** What is built beside the kernel, and what make may write there. */
+interface Place {
+  objects: string;
+  ccache: 'read' | 'write';
+}
+
 async function build(
   request: SelftestRequest,
   there: readonly string[],
   folder: string,
   signal?: AbortSignal,
 ): Promise<Pick<SelftestBuild, 'files' | 'broken'>> {
+  const { base, commit } = request;
+  const objects = path.join(base.folder, 'objects', 'selftests');
+  const isCopy = (await strangersProgram(base, commit, 'selftests')) !== undefined;
+  const place: Place = { objects, ccache: isCopy ? 'read' : 'write' };
+  return withObjects(objects, isCopy, () => buildIn(request, there, folder, place, signal));
+}
+
+async function buildIn(
+  request: SelftestRequest,
+  there: readonly string[],
+  folder: string,
+  { objects, ccache }: Place,
+  signal?: AbortSignal,
+): Promise<Pick<SelftestBuild, 'files' | 'broken'>> {
   const { base, commit, logFile, nice } = request;
   const tree = treeOf(base);
-  const objects = path.join(base.folder, 'objects', 'selftests');
   const headers = path.join(objects, 'headers');
   const output = path.join(objects, 'kvm');
   await mkdir(headers, { recursive: true });
   await mkdir(output, { recursive: true });
   await checkOut(base, commit, signal);
   const options = {
-    env: makeEnvironment(base.folder),
+    ...(await makeConfined(tree, objects, ccache)),
     timeoutMs: BUILD_TIMEOUT_MS,
     signal,
     nice,
@@ -138,7 +159,9 @@ async function build(
     const target = path.join(output, name);
     const { name: program, file } = fileIn(fresh, name);
     if (await exists(target)) {
-      await run('strip', ['-o', file, target], { signal });
+      const made = await plainFile(output, name);
+      const view = await confined({ writable: [fresh], readable: [made], tools: ['strip'] });
+      await run('strip', ['-o', file, made], { ...view, signal });
       files.push({ name: program, file });
     } else broken.push({ name, why: whyBroken(name, tree, `${made.stdout}\n${made.stderr}`) });
   }

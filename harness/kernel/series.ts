@@ -6,7 +6,7 @@ import { exists } from '../effects/files.ts';
 import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
 import { UsageError } from '../errors.ts';
-import { touchedFiles, unsafePath } from '../model/diff.ts';
+import { cutHunk, touchedFiles, unsafePath } from '../model/diff.ts';
 import type { SeriesManifest } from '../model/manifest.ts';
 import { type Origin, originOf } from '../model/origin.ts';
 import { chooseSeries, type Patch, toMessage } from '../model/series.ts';
@@ -38,6 +38,7 @@ export async function readSeries(spec: string): Promise<Series> {
   const { cover, patches, notes, revision } = found.isThread ? chosen(spec, open) : all(spec, open);
   const whole = patches.map((one, index) => toPatch(one, index + 1));
   refuseUnsafe(whole);
+  refuseCut(whole);
   const origin = originOf([...(cover === undefined ? [] : [cover.body]), ...whole.map((one) => one.body)]);
   return {
     slug: found.slug,
@@ -170,4 +171,19 @@ function refuseUnsafe(patches: readonly Patch[]): void {
     message: `patch ${patch.index}/${patches.length} "${patch.subject}" ${found.why}: ${JSON.stringify(found.path)}`,
     hint: 'no patch of the kernel does that: see where it comes from before you apply it anywhere',
   });
+}
+
+// `git am` would refuse it too, once the base is there and the patches before it are applied.
+function refuseCut(patches: readonly Patch[]): void {
+  for (const { index, subject, body } of patches) {
+    const hunk = cutHunk(body);
+    if (hunk === undefined) continue;
+    throw new UsageError({
+      code: 'corrupt-patch',
+      message:
+        `patch ${index}/${patches.length} "${subject}" is damaged: ` +
+        `${hunk.file}, hunk "${hunk.header}" has not the lines that it says`,
+      hint: 'it was cut off, or a mail program changed its lines: take it from git, or from a public archive',
+    });
+  }
 }

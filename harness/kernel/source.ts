@@ -10,7 +10,7 @@ import { withLock } from '../effects/lock.ts';
 import { HilError, InfraError, InterruptedError } from '../errors.ts';
 import type { EventSink } from '../model/events.ts';
 import type { BaseSpec } from './base-spec.ts';
-import { discardBase, hiddenBase, touchCache } from './cache.ts';
+import { BASE_LOCKS, discardBase, hiddenBase, touchCache } from './cache.ts';
 import { type DebianSource, fetchDebian, resolveDebian } from './debian.ts';
 import { commitAll, fetchCommit, unpackTarball } from './unpack.ts';
 
@@ -20,7 +20,7 @@ export interface Base {
   id: string;
   /** For people: `Debian linux-source-7.3 7.3.4-1~bpo13+1`. */
   name: string;
-  /** The base's folder: holds `tree` (the work tree that kernels are built from), `objects` and `lock`. */
+  /** The base's folder: holds `tree` (the work tree that kernels are built from), `objects` and the locks. */
   folder: string;
   /** The commit of the untouched source. */
   commit: string;
@@ -38,7 +38,12 @@ export async function ensureBase(spec: BaseSpec, sink: EventSink, signal?: Abort
 
 /** Lock of the base's work tree and object folders: one build at a time. */
 export function baseLock(base: Base): string {
-  return path.join(base.folder, 'lock');
+  return path.join(base.folder, BASE_LOCKS.build);
+}
+
+/** Lock of what a series is applied with, refs included: a build does not keep anybody from it. */
+export function applyLock(base: Base): string {
+  return path.join(base.folder, BASE_LOCKS.apply);
 }
 
 export function waiting(sink: EventSink, what: string): () => void {
@@ -175,9 +180,7 @@ async function ensure(origin: Origin, sink: EventSink, signal?: AbortSignal): Pr
       await discardLeftovers(id);
       if (await exists(folder)) {
         sink({ type: 'note', text: `the cached base ${id} is damaged; it is made again` });
-        await withLock(path.join(folder, 'lock'), { signal, onWait: waiting(sink, label) }, () =>
-          discardBase(id),
-        );
+        await discardBase(id, { signal, onWait: waiting(sink, label) });
       }
       await needSpace(inCache('bases'), origin.bytes, label);
       const fresh = hiddenBase(id);

@@ -8,7 +8,7 @@ import { type CommandResult, howItEnded, ranOut } from '../effects/exec.ts';
 import { exists, readIfThere, writeWhole } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
-import { confined } from '../effects/sandbox.ts';
+import { type Confined, confined } from '../effects/sandbox.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import { type Hunk, likelyPlace, readHunks } from '../model/diff.ts';
 import type { EventSink } from '../model/events.ts';
@@ -16,7 +16,7 @@ import { asMboxrd } from '../model/mail.ts';
 import { type Origin, originNotes } from '../model/origin.ts';
 import { dropGitLocks, moveTree } from './repair.ts';
 import type { Series } from './series.ts';
-import { type Base, baseLock, waiting } from './source.ts';
+import { applyLock, type Base, waiting } from './source.ts';
 
 /**
  * Applies the series to the base, with `git am -3` semantics.
@@ -32,7 +32,7 @@ export function applySeries(
 ): Promise<string> {
   for (const text of [...series.notes, ...originNotes(series.origin, base)])
     sink({ type: 'note', text: `series: ${text}` });
-  return withLock(baseLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
+  return withLock(applyLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
     const tree = treeOf(base);
     const work = path.join(base.folder, 'apply');
     const mails = path.join(base.folder, 'apply-mails');
@@ -57,7 +57,7 @@ export function applySeries(
       });
       const am = await git(work, [...AM, ...files], { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS });
       if (am.timedOut || am.signal !== null) throw amStopped(am);
-      if (am.failed) throw ranOut(am) ?? (await describeConflict(work, series, am.stderr));
+      if (am.failed) throw ranOut(am) ?? (await describeConflict(work, series, am.stderr, confinement));
       const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
       const commits = listed === '' ? [] : listed.split('\n');
       const commit = commits[0] ?? base.commit;
@@ -79,7 +79,7 @@ export function treeOf(base: Base): string {
   return path.join(base.folder, 'tree');
 }
 
-/** Moves the build tree to a commit. The caller holds the base's lock. */
+/** Moves the build tree to a commit. The caller holds baseLock(). */
 export async function checkOut(base: Base, commit: string, signal?: AbortSignal): Promise<void> {
   await moveTree(base, treeOf(base), commit, signal);
 }
@@ -122,7 +122,12 @@ async function dropWorkTree(tree: string, work: string, mails: string): Promise<
 /** Lines of the tree around a hunk that are shown, before and after. */
 const AROUND_LINES = 3;
 
-async function describeConflict(work: string, series: Series, output: string): Promise<KernelError> {
+async function describeConflict(
+  work: string,
+  series: Series,
+  output: string,
+  confinement: Confined,
+): Promise<KernelError> {
   const { patches, origin } = series;
   // `git am` numbers the patches as they were given to it, and HEAD is at the last one that applied.
   const next = await gitOut(work, ['rev-parse', '--git-path', 'rebase-apply/next']);
@@ -130,9 +135,10 @@ async function describeConflict(work: string, series: Series, output: string): P
   const applied = await gitOut(work, ['rev-parse', 'HEAD']);
   const patch = patches[number - 1];
   if (patch === undefined) return conflict(`git am refuses the series: ${complaint(output)}`, origin);
-  await git(work, ['am', '--abort']);
-  await gitOut(work, ['checkout', '--quiet', '--force', '--detach', applied]);
+  await git(work, ['am', '--abort'], confinement);
+  await gitOut(work, ['checkout', '--quiet', '--force', '--detach', applied], confinement);
   const check = await git(work, ['apply', '--check', '--cached', '-'], {
+    ...confinement,
     input: Buffer.from(patch.body, 'latin1'),
   });
   const name = `patch ${patch.index}/${patches.length} "${patch.subject}"`;
@@ -158,7 +164,7 @@ async function describeConflict(work: string, series: Series, output: string): P
   // What is compared with the file, and shown, is text as people read it.
   const readable = Buffer.from(patch.body, 'latin1').toString('utf8');
   const hunk = readHunks(readable).find((one) => one.file === file && one.oldStart === Number(line));
-  const now = await git(work, ['show', `${applied}:${file}`]);
+  const now = await git(work, ['show', `${applied}:${file}`], confinement);
   const detail =
     hunk === undefined ? undefined : showHunk(hunk, now.failed ? undefined : now.stdout.split('\n'));
   const where = hunk?.header ?? `at line ${line}`;

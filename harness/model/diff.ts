@@ -20,6 +20,8 @@ export interface Hunk {
   header: string;
   /** Lines that the patch expects to find, the first hundreds of them: context and removed ones. */
   expects: string[];
+  /** It has as many lines as its header says. */
+  isWhole: boolean;
 }
 
 export interface Diff {
@@ -65,6 +67,7 @@ export function readDiff(text: string): Diff {
       oldLines: Number(header[2] ?? 1),
       header: line,
       expects: [],
+      isWhole: false,
     };
     hunks.push(hunk);
     open = new OpenHunk(hunk, Number(header[3] ?? 1));
@@ -107,6 +110,12 @@ export function unsafePath(diffs: readonly string[]): UnsafePath | undefined {
     }
   }
   return undefined;
+}
+
+/** The first hunk of a patch that ends before its header says: `git apply` takes the whole patch for corrupt. */
+export function cutHunk(text: string): Hunk | undefined {
+  // What belongs to no file stands in a message, and is nothing that anybody applies.
+  return readDiff(text).hunks.find((hunk) => !hunk.isWhole && hunk.file !== '');
 }
 
 /** How far from its line number a hunk is looked for. */
@@ -153,6 +162,7 @@ class OpenHunk {
     this.hunk = hunk;
     this.old = hunk.oldLines;
     this.fresh = fresh;
+    hunk.isWhole = this.old + this.fresh === 0;
   }
 
   /** Whether the line at `at` is the hunk's; when not, the hunk is whole, or cut off, or shorter than it says. */
@@ -169,6 +179,7 @@ class OpenHunk {
     if (old > 0 && expects.length < EXPECTS_MAX) expects.push(lineAt(text, at).slice(1));
     this.old -= old;
     this.fresh -= fresh;
+    this.hunk.isWhole = this.old + this.fresh === 0;
     return true;
   }
 }

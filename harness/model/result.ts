@@ -149,6 +149,16 @@ export interface Summary {
   exitCode: 0 | 1 | 3;
 }
 
+/** What a series says of itself; absent is what it does not say. */
+export interface SeriesOrigin {
+  /** 3 of `[PATCH v3]`, 2.01 of `[PATCH v2.1]`. */
+  revision?: number;
+  /** The commit that it was made for, 7 to 64 hex digits. */
+  baseCommit?: string;
+  /** The same for all revisions of a series. */
+  changeId?: string;
+}
+
 export interface ResultDocument {
   schema: 'kvm-hil/result/1';
   tool: { name: 'kvm-hil'; version: string };
@@ -158,7 +168,9 @@ export interface ResultDocument {
     seed: string;
     command: string;
     base: { spec: string; name: string; commit: string | null };
-    series: { spec: string; title: string; commit: string | null; provides: string[] } | null;
+    series:
+      | ({ spec: string; title: string; commit: string | null; provides: string[] } & SeriesOrigin)
+      | null;
     kconfig: string;
     complete: boolean;
   };

@@ -2,7 +2,7 @@
 // The documents of a run folder but the result: what was asked for, what was built, what booted, what a case left.
 // Their shapes on disk are results/schema/{run,build,boot,attempt,facts}.schema.json.
 import type { Unit } from './plan.ts';
-import type { KernelRole } from './result.ts';
+import type { KernelRole, SeriesOrigin } from './result.ts';
 import type { Death } from './verdict.ts';
 
 /** An error as it is kept in a document. */
@@ -25,14 +25,16 @@ export interface RunRecord {
   seed: string;
   kconfig: string;
   base: { spec: string; name: string | null; commit: string | null };
-  series: {
-    spec: string;
-    slug: string;
-    title: string;
-    provides: string[];
-    patches: string[];
-    commit: string | null;
-  } | null;
+  series:
+    | ({
+        spec: string;
+        slug: string;
+        title: string;
+        provides: string[];
+        patches: string[];
+        commit: string | null;
+      } & SeriesOrigin)
+    | null;
   hosts: string[];
   units: Unit[];
   /** SHA-256 of kvm-cases. */

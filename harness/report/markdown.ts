@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run for people: what the series broke first, everything else below. Also reads well as plain text in a mail.
 import type { InvariantResult, ResultDocument, TestResult } from '../model/result.ts';
+import { revisionName } from '../model/series.ts';
 import { excuseOf, testName } from './tap.ts';
 
 const OBSERVED_CHARS_MAX = 300;
@@ -8,6 +9,7 @@ const OBSERVED_CHARS_MAX = 300;
 export function markdown(result: ResultDocument): string {
   const { run, summary } = result;
   const counted = result.tests.filter((test) => test.counts);
+  const revision = (run.series?.revision ?? 1) === 1 ? '' : `, ${revisionName(run.series?.revision ?? 1)}`;
   const parts = [
     `# ${inline(headline(result))}`,
     table(
@@ -15,7 +17,8 @@ export function markdown(result: ResultDocument): string {
       [
         ['run', run.id],
         ['base', run.base.name],
-        ['series', run.series === null ? 'none' : `${run.series.title} (${run.series.spec})`],
+        ['series', run.series === null ? 'none' : `${run.series.title}${revision} (${run.series.spec})`],
+        ...originRows(result),
         ...result.kernels.map((kernel) => [`${kernel.role} kernel`, kernel.release ?? 'none']),
         ['kconfig', run.kconfig],
         ...result.hosts.map((host) => [`host ${host.name}`, host.how.join(', ') || 'never booted']),
@@ -63,6 +66,17 @@ export function headline(result: ResultDocument): string {
 }
 
 // --- internal ---
+
+function originRows({ run }: ResultDocument): string[][] {
+  const { baseCommit, changeId } = run.series ?? {};
+  const isOther = baseCommit !== undefined && run.base.commit?.startsWith(baseCommit) !== true;
+  return [
+    ...(baseCommit === undefined
+      ? []
+      : [['made for', `base-commit ${baseCommit}${isOther ? ', which is not this base' : ''}`]]),
+    ...(changeId === undefined ? [] : [['change-id', changeId]]),
+  ];
+}
 
 function whyNot(test: TestResult, result: ResultDocument): string {
   return excuseOf(test, result.run.series !== null) ?? test.comparison ?? test.reason.code;

@@ -11,6 +11,7 @@ import {
   type KernelRole,
   type Reason,
   type ResultDocument,
+  type SeriesOrigin,
   summarize,
   type TestResult,
 } from '../model/result.ts';
@@ -116,6 +117,7 @@ async function judgeFolder(
               title: record.series.title,
               commit: record.series.commit,
               provides: record.series.provides,
+              ...originOfSeries(record.series),
             },
       kconfig: record.kconfig,
       complete,
@@ -124,6 +126,14 @@ async function judgeFolder(
     hosts,
     tests: compared,
     summary: summarize(compared, complete),
+  };
+}
+
+function originOfSeries({ revision, baseCommit, changeId }: SeriesOrigin): SeriesOrigin {
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(baseCommit === undefined ? {} : { baseCommit }),
+    ...(changeId === undefined ? {} : { changeId }),
   };
 }
 

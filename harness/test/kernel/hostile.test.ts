@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Makefiles that a stranger wrote: what they try on the machine that builds them, and that none of it works.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { homedir, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,12 +8,13 @@ import t from 'tap';
 import { git, gitOut } from '../../effects/git.ts';
 import { confined, sandboxProblem } from '../../effects/sandbox.ts';
 import { ensureImage, objectsOf } from '../../kernel/build.ts';
+import { withObjects } from '../../kernel/objects.ts';
 import type { Base } from '../../kernel/source.ts';
 import { treeOf } from '../../kernel/tree.ts';
 import { processesWith } from '../e2e/kvm-hil.ts';
 import { isGoneSoon, killHard, startNode } from '../processes.ts';
 import { caught, withCache, withTemp } from '../temp.ts';
-import { FILES, fakeBase } from './fake-base.ts';
+import { commitsOn, FILES, fakeBase } from './fake-base.ts';
 
 const problem = await sandboxProblem();
 const skip = problem === undefined ? false : `no sandbox here: ${problem}`;
@@ -21,7 +22,9 @@ const skip = problem === undefined ? false : `no sandbox here: ${problem}`;
 /** The miniature kernel whose `vmlinux` ends with this; `$(O)` is the object folder. */
 const building = (recipe: readonly string[]) => ({
   ...FILES,
-  Makefile: FILES.Makefile.replace(/(?<=kernel\.release\n)/, recipe.map((line) => `\t${line}\n`).join('')),
+  Makefile: FILES.Makefile.replace(/(?<=kernel\.release\n)/, () =>
+    recipe.map((line) => `\t${line}\n`).join(''),
+  ),
 });
 
 const withAttack = <T>(
@@ -51,6 +54,14 @@ const withAttack = <T>(
 /** A recipe line that writes down, in the object folder, whether a command worked. */
 const attempt = (name: string, command: string) =>
   `@if bash -c '${command}' >>$(O)/seen 2>&1; then echo '${name}: worked'; else echo '${name}: refused'; fi >>$(O)/attempts`;
+
+/** Every file below a folder with its size and time. */
+const filesIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => ({ name, info: statSync(path.join(folder, name)) }))
+    .filter(({ info }) => info.isFile())
+    .map(({ name, info }) => `${name} ${info.size} ${info.mtimeMs}`)
+    .sort();
 
 t.test('what a Makefile can reach', { skip }, async (t) => {
   const server = createServer((socket) => socket.end('hello'));
@@ -176,6 +187,83 @@ t.test('a build in its sandbox ends with a runner that is killed', { skip }, (t)
       t.equal(await until((count) => count === 0), 0);
     },
   ),
+);
+
+/** What a patch to a Makefile tries on the next one's build: objects that make takes for whole, and the compiler cache. */
+const poison = (folder: string) => [
+  '@echo \'char poison[] = "POISON";\' | gcc -x c -c -o $(O)/virt/kvm/a.o -',
+  '@touch -d "next year" $(O)/virt/kvm/a.o $(O)/left',
+  `@find ${folder}/cache/kvm-hil/ccache -type f 2>/dev/null | while read file; do echo POISON >$$file; done || true`,
+  `@echo POISON >${folder}/cache/kvm-hil/ccache/ours 2>/dev/null || true`,
+];
+
+t.test('a series that changes a Makefile leaves nothing to the builds after it', { skip }, (t) =>
+  withAttack(
+    () => [],
+    async ({ folder, base, objects, build }) => {
+      await build();
+      const cache = path.join(folder, 'cache', 'kvm-hil', 'ccache');
+      const before = { objects: filesIn(objects), cache: filesIn(cache) };
+      t.ok(before.cache.length > 0);
+      const evil = (...more: string[]) => building([...poison(folder), ...more]).Makefile;
+      const attempts = [
+        ['a Makefile', { Makefile: evil() }],
+        ['also one that does not build', { Makefile: evil('@false') }],
+      ] as const;
+      for (const [what, change] of attempts) {
+        const said: string[] = [];
+        const commit = await commitsOn(base, [what, change]);
+        const logFile = path.join(folder, 'build.log');
+        const request = { base, commit, kconfig: 'base', role: 'series', logFile } as const;
+        const built = await caught(
+          ensureImage(request, (event) => event.type === 'note' && said.push(event.text)),
+        );
+        if (what === 'a Makefile') t.equal(built, undefined, 'it is built, and is what it makes of itself');
+        else t.match(built, { code: 'build-failed' });
+        t.match(said, [/may change what a build runs \(Makefile\)/]);
+        t.same({ objects: filesIn(objects), cache: filesIn(cache) }, before, what);
+      }
+      t.same(readdirSync(path.dirname(objects)), ['base']);
+      const next = await commitsOn(base, [
+        'KVM: C',
+        { 'virt/kvm/b.c': `${FILES['virt/kvm/b.c']}int next;\n` },
+      ]);
+      const logFile = path.join(folder, 'next.log');
+      const request = { base, commit: next, kconfig: 'base', role: 'series', logFile } as const;
+      const image = await ensureImage(request, () => t.pass());
+      t.notMatch(readFileSync(image.vmlinux, 'latin1'), /POISON/);
+      t.match(
+        readFileSync(logFile, 'utf8'),
+        /^ {2}CC {6}virt\/kvm\/b\.c\n {2}LD/m,
+        'and the objects are still warm',
+      );
+    },
+  ),
+);
+
+t.test('killed while a copy of the objects is in their place: they are put back', (t) =>
+  withTemp(async (folder) => {
+    const objects = path.join(folder, 'objects', 'base');
+    const state = () => filesIn(path.dirname(objects)).map((line) => line.replace(/ .*/, ''));
+    for (const moment of ['before', 'copied', 'aside', 'inside', 'gone']) {
+      mkdirSync(objects, { recursive: true });
+      writeFileSync(path.join(objects, 'warm'), '');
+      const beside = (what: string) => path.join(folder, 'objects', `.base.${what}`);
+      const copy = moment === 'copied' || moment === 'aside' ? beside('copy') : objects;
+      if (moment === 'inside') renameSync(objects, beside('aside'));
+      if (moment !== 'before') mkdirSync(copy, { recursive: true });
+      if (moment !== 'before') writeFileSync(path.join(copy, 'strange'), '');
+      if (moment === 'aside') renameSync(objects, beside('aside'));
+      if (moment === 'gone') {
+        rmSync(path.join(objects, 'strange'));
+        renameSync(objects, beside('aside'));
+        mkdirSync(beside('gone'));
+      }
+      await withObjects(objects, false, async () => t.same(state(), ['base/warm'], moment));
+      await withObjects(objects, true, async () => writeFileSync(path.join(objects, 'strange'), ''));
+      t.same(state(), ['base/warm'], moment);
+    }
+  }),
 );
 
 t.test('what applies patches has the repository only', { skip }, (t) =>

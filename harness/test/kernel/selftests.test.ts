@@ -16,7 +16,7 @@ const FOLDER = 'tools/testing/selftests/kvm';
 const HEADERS = `
 headers:
 	@mkdir -p $(O)/usr/include/linux
-	@cp include/uapi/kvm.h $(O)/usr/include/linux/kvm.h
+	@cp include/uapi/linux/kvm.h $(O)/usr/include/linux/kvm.h
 `;
 const KVM_MAKEFILE = `
 $(OUTPUT)/%: %.c
@@ -30,7 +30,7 @@ const says = (text: string) =>
 const TREE: Change = {
   ...FILES,
   Makefile: FILES.Makefile + HEADERS,
-  'include/uapi/kvm.h': '#define WORDS "as of the base"\n',
+  'include/uapi/linux/kvm.h': '#define WORDS "as of the base"\n',
   [`${FOLDER}/Makefile`]: KVM_MAKEFILE,
   [`${FOLDER}/one_test.c`]: says('WORDS'),
   [`${FOLDER}/x86/two_test.c`]: says('"two"'),
@@ -80,7 +80,7 @@ t.test('selftests are built against their own tree, and kept', (t) =>
     t.equal((await build(elsewhere)).cached, true, 'a series that touches none of it has the same ones');
     const changed = await commitsOn(base, [
       'an ABI change',
-      { 'include/uapi/kvm.h': '#define WORDS "new"\n' },
+      { 'include/uapi/linux/kvm.h': '#define WORDS "new"\n' },
     ]);
     const other = await build(changed);
     t.equal(other.cached, false);
@@ -109,7 +109,7 @@ t.test('one that does not compile is said to be broken, and not taken from anoth
 
 t.test('a tree whose headers cannot be made has only broken ones', (t) =>
   bench(async ({ base, build }) => {
-    const commit = await commitsOn(base, ['no headers', { 'include/uapi/kvm.h': null }]);
+    const commit = await commitsOn(base, ['no headers', { 'include/uapi/linux/kvm.h': null }]);
     const built = await build(commit);
     t.same(built.files, []);
     t.same(

@@ -40,6 +40,22 @@ function file(content: string | Buffer | number, name = `${++count}.mbox`): stri
 
 const MIB = 1024 * 1024;
 
+// --- what was cut off ---
+
+for (const [what, body] of [
+  ['behind its header', DIFF.replace(/ -1 \+1 @@\n-a\n\+b\n$/, ' -1,3 +1,3 @@\n')],
+  ['in the middle', DIFF.replace('+b\n', '')],
+  ['before the signature', DIFF.replace('+b\n', '-- \n2.39.5\n')],
+  ['by a mail program that wraps lines', DIFF.replace('-a', '-a and\nmore')],
+] as const)
+  refused(
+    `a hunk that was cut off ${what}`,
+    file(mail('[PATCH 1/2] KVM: One') + mail('[PATCH 2/2] KVM: Two', body)),
+    'corrupt-patch',
+    /^patch 2\/2 "KVM: Two" is damaged: x\.c, hunk "@@ -.* @@" has not the lines that it says$/,
+    /cut off/,
+  );
+
 // --- what is not there ---
 
 refused(

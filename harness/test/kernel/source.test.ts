@@ -20,6 +20,7 @@ import { gitOut } from '../../effects/git.ts';
 import { withLock } from '../../effects/lock.ts';
 import { parseBase } from '../../kernel/base-spec.ts';
 import { discardBase } from '../../kernel/cache.ts';
+import { dropGitLocks } from '../../kernel/repair.ts';
 import { condemnBase, ensureBase } from '../../kernel/source.ts';
 import { checkOut } from '../../kernel/tree.ts';
 import type { Event } from '../../model/events.ts';
@@ -325,10 +326,12 @@ t.test('what a killed git left in the work tree, and an index that was cut short
     t.equal(readFileSync(at('virt/kvm/a.c'), 'utf8'), 'int more;\n');
     t.equal(readFileSync(at('virt/kvm/c.c'), 'utf8'), LINUX['virt/kvm/c.c']);
     t.equal(statSync(at('virt/kvm/b.c')).mtimeMs, untouched, 'what is right is not written again');
-    t.same(
-      readdirSync(at('.git')).filter((name) => name.endsWith('.lock')),
-      [],
-    );
+    const locks = () => readdirSync(at('.git')).filter((name) => name.endsWith('.lock'));
+    t.same(locks(), ['config.lock', 'packed-refs.lock'], 'who applies a series may be alive');
+    writeFileSync(at('.git/index.lock'), '');
+    await dropGitLocks(at('.'));
+    t.same(locks(), ['index.lock'], 'and so may who builds');
+    t.same(readdirSync(at('.git/refs/kvm-hil')), []);
   }),
 );
 

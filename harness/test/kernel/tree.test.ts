@@ -4,9 +4,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import path from 'node:path';
 import t from 'tap';
 import { gitOut } from '../../effects/git.ts';
+import { takeLock } from '../../effects/lock.ts';
 import { InterruptedError, KernelError } from '../../errors.ts';
 import type { Series } from '../../kernel/series.ts';
-import type { Base } from '../../kernel/source.ts';
+import { type Base, baseLock } from '../../kernel/source.ts';
 import { applySeries, checkOut, treeOf } from '../../kernel/tree.ts';
 import { touchedFiles } from '../../model/diff.ts';
 import { mailBody, readMailHead } from '../../model/mail.ts';
@@ -53,7 +54,7 @@ async function stateOf(base: Base): Promise<unknown> {
     status: await gitOut(treeOf(base), ['status', '--porcelain', '--branch']),
     head: readFileSync(path.join(treeOf(base), '.git', 'HEAD'), 'utf8'),
     worktrees: (await gitOut(treeOf(base), ['worktree', 'list'])).split('\n').length,
-    folder: readdirSync(base.folder).filter((name) => name !== 'lock'),
+    folder: readdirSync(base.folder).filter((name) => !name.endsWith('lock')),
   };
 }
 
@@ -317,6 +318,35 @@ t.test('stopping leaves nothing behind', (t) =>
     const before = await stateOf(base);
     await t.rejects(applySeries(base, seriesOf(GOOD), quiet, AbortSignal.abort()), InterruptedError);
     t.same(await stateOf(base), before);
+  }),
+);
+
+t.test('a build keeps nobody from applying, and an apply nobody from building', (t) =>
+  withBase(async (base) => {
+    const build = await takeLock(baseLock(base));
+    const built = await commitsOn(base, ['KVM: Built', edited('virt/kvm/b.c', 'int b_5;', 'int b_five;')]);
+    // Both at work in one repository, the build's tree moving to and fro.
+    let isOver = false;
+    const moving = (async () => {
+      for (let times = 0; !isOver || times < 2; times++)
+        await checkOut(base, times % 2 === 0 ? built : base.commit);
+    })();
+    try {
+      const said: unknown[] = [];
+      const both = await Promise.all([
+        applySeries(base, seriesOf(GOOD), (event) => said.push(event)),
+        applySeries(base, seriesOf(GOOD), quiet),
+      ]);
+      t.equal(both[0], both[1]);
+      t.equal(await show(base, both[0], 'virt/kvm/a.c'), TWO['virt/kvm/a.c']);
+      for (const event of said) t.match(event, { type: 'note' }, 'but for the other one that applies');
+    } finally {
+      isOver = true;
+      await moving;
+      await build.release();
+    }
+    await checkOut(base, base.commit);
+    t.equal(await gitOut(treeOf(base), ['status', '--porcelain']), '');
   }),
 );
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Diffs: files, hunks, paths that no series may have, and where a hunk most likely belongs.
 import t from 'tap';
-import { likelyPlace, readDiff, readHunks, touchedFiles, unsafePath } from '../../model/diff.ts';
+import { cutHunk, likelyPlace, readDiff, readHunks, touchedFiles, unsafePath } from '../../model/diff.ts';
 import { fixture } from '../temp.ts';
 
 const DIFF = '\n---\ndiff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
@@ -110,12 +110,33 @@ t.test('hunks of a patch with everything that is odd', async (t) => {
 });
 
 t.test('a hunk that was cut off', async (t) => {
-  t.same(
-    readHunks('--- a/x.c\n+++ b/x.c\n@@ -1,9 +1,9 @@\n one\n-two'),
-    [{ file: 'x.c', oldStart: 1, oldLines: 9, header: '@@ -1,9 +1,9 @@', expects: ['one', 'two'] }].map(
-      (hunk) => ({ ...hunk, expects: ['one', 'two'] }),
-    ),
-  );
+  t.same(readHunks('--- a/x.c\n+++ b/x.c\n@@ -1,9 +1,9 @@\n one\n-two'), [
+    {
+      file: 'x.c',
+      oldStart: 1,
+      oldLines: 9,
+      header: '@@ -1,9 +1,9 @@',
+      expects: ['one', 'two'],
+      isWhole: false,
+    },
+  ]);
+});
+
+t.test('the first hunk that has fewer lines than it says', async (t) => {
+  const head = 'diff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n';
+  const whole = '@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n';
+  const checkCut = (text: string, header: string | undefined) => t.equal(cutHunk(text)?.header, header, text);
+  checkCut(`${head}${whole}`, undefined);
+  checkCut(`${head}${whole}-- \n2.39.5\n`, undefined);
+  checkCut(`${head}${whole}\\ No newline at end of file\n`, undefined);
+  checkCut(`${head}@@ -0,0 +1 @@\n+x\n`, undefined);
+  checkCut(`${head}@@ -1,2 +0,0 @@\n-x\n\n`, '@@ -1,2 +0,0 @@');
+  checkCut(`${head}@@ -1,3 +1,2 @@\n x\n\n-z\n`, undefined);
+  checkCut(`${head}${whole}@@ -9,3 +9,3 @@\n nine\n`, '@@ -9,3 +9,3 @@');
+  checkCut(`${head}${whole.replace(' three\n', '')}-- \n2.39.5\n`, '@@ -1,3 +1,3 @@');
+  checkCut(`${head}${whole.replace(' one', ' o\nne')}`, '@@ -1,3 +1,3 @@');
+  checkCut(`${head}${whole.replace('-two\n', '')}${head}${whole}`, '@@ -1,3 +1,3 @@');
+  checkCut('What it does:\n@@ -1,9 +1,9 @@\nis a header.\n', undefined);
 });
 
 t.test('no hunks', async (t) => {
@@ -131,7 +152,7 @@ function checkPlace(
   lines: string[],
   expected: number,
 ): void {
-  const hunk = { file: 'x.c', oldStart, oldLines: expects.length, header: '', expects };
+  const hunk = { file: 'x.c', oldStart, oldLines: expects.length, header: '', expects, isWhole: true };
   t.equal(likelyPlace(hunk, lines), expected, what);
 }
 

@@ -74,7 +74,7 @@ export function hostile(text: string): ResultDocument {
     host.notShown = [{ what: text, why: text }];
   }
   if (result.run.series !== null)
-    Object.assign(result.run.series, { title: text, spec: text, provides: [text] });
+    Object.assign(result.run.series, { title: text, spec: text, provides: [text], changeId: text });
   result.run.base.name = text;
   result.run.command = text;
   return result;
