@@ -12,6 +12,7 @@ import { bootsNothing, openHosts } from '../run/hosts.ts';
 import { holdRun, standingOf } from '../run/resume.ts';
 import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
 import { openContext } from './context.ts';
+import { isMutateFolder, mutateCommand } from './mutate.ts';
 import { formatOption, kconfigOption } from './options.ts';
 
 export interface ResumeOptions {
@@ -20,6 +21,8 @@ export interface ResumeOptions {
 
 /** @returns the exit code of the whole run */
 export async function resumeCommand(folder: string, o: ResumeOptions): Promise<number> {
+  if (await isMutateFolder(folder))
+    return mutateCommand({ base: '', mutant: [], case: [], kconfig: '', format: o.format, resume: folder });
   const reporter = formatOption(o.format);
   const run = await RunDir.open(folder);
   const record = await run.read<RunRecord>('run', run.path('run.json'));
