@@ -111,8 +111,36 @@ Examples:
     .action(async (command, o) => finish(await (await import('./commands/boot.ts')).bootCommand(o, command)));
 
   program
+    .command('mutate')
+    .description('plant one kernel bug of cases/mutants at a time, and see which the cases catch')
+    .option(base[0], base[1], 'debian:7.3')
+    .option('--mutant <glob>', 'only these, e.g. gmem/bind-last-page or "gmem/*" (repeatable)', collect, [])
+    .option('--case <glob>', 'only these cases may kill (repeatable)', collect, [])
+    .option(...kconfig)
+    .option('--against <suite>', "score another suite side by side: upstream, the tree's own KVM selftests")
+    .option('--sample <n>', 'so many of the mutants, chosen by the seed')
+    .option('--seed <n>', 'seed of the sample and of everything random in the cases (default: a fresh one)')
+    .option('--format <format>', 'what goes to standard output: tap, table, json', 'tap')
+    .option('--output <folder>', 'the folder (default: a new one below results/runs)')
+    .option('--resume <folder>', 'go on where that run of mutate was; its options are kept')
+    .option('--dry-run', 'only look whether each mutant fits the kernel')
+    .addHelpText(
+      'after',
+      `
+A mutant is a file cases/mutants/<area>/<id>.yaml. TAP has a test per mutant: one that no case kills is not ok, and
+names the rule that no case checks.
+
+Examples:
+  kvm-hil mutate --mutant 'gmem/*'
+  kvm-hil mutate --mutant gmem/bind-last-page --case gmem/bind --format table
+  kvm-hil mutate --against upstream --sample 10 --seed 1
+  kvm-hil mutate --resume results/runs/<run>`,
+    )
+    .action(async (o) => finish(await (await import('./commands/mutate.ts')).mutateCommand(o)));
+
+  program
     .command('resume')
-    .description('go on with a run whose runner was killed or stopped')
+    .description('go on with a run, or a mutate, whose runner was killed or stopped')
     .argument('<run>', 'folder of the run')
     .option('--format <format>', 'tap, markdown, json', 'tap')
     .addHelpText('after', '\nExample:\n  kvm-hil resume results/runs/<run>')

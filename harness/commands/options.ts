@@ -15,12 +15,17 @@ export function kconfigOption(name: string): KconfigName {
 }
 
 export function formatOption(name: string): Reporter {
-  const reporter = Object.hasOwn(REPORTERS, name) ? REPORTERS[name] : undefined;
-  if (reporter !== undefined) return reporter;
+  return namedOption('format', name, REPORTERS);
+}
+
+/** One of a few values, by name. @throws UsageError `unknown-<option>` */
+export function namedOption<T>(option: string, name: string, known: Readonly<Record<string, T>>): T {
+  const value = Object.hasOwn(known, name) ? known[name] : undefined;
+  if (value !== undefined) return value;
   throw new UsageError({
-    code: 'unknown-format',
-    message: `--format ${name} is not known`,
-    hint: `one of ${Object.keys(REPORTERS).join(', ')}`,
+    code: `unknown-${option}`,
+    message: `--${option} ${name} is not known`,
+    hint: `one of ${Object.keys(known).join(', ')}`,
   });
 }
 

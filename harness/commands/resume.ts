@@ -9,6 +9,7 @@ import { readCases } from '../run/cases.ts';
 import { bootsNothing } from '../run/hosts.ts';
 import { standingOf } from '../run/resume.ts';
 import { carryOut } from './carry-out.ts';
+import { isMutateFolder, mutateCommand } from './mutate.ts';
 import { formatOption, kconfigOption } from './options.ts';
 
 export interface ResumeOptions {
@@ -17,6 +18,8 @@ export interface ResumeOptions {
 
 /** @returns the exit code of the whole run */
 export async function resumeCommand(folder: string, o: ResumeOptions): Promise<number> {
+  if (await isMutateFolder(folder))
+    return mutateCommand({ base: '', mutant: [], case: [], kconfig: '', format: o.format, resume: folder });
   const reporter = formatOption(o.format);
   const run = await RunDir.open(folder);
   const record = await run.read<RunRecord>('run', run.path('run.json'));

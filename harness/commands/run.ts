@@ -2,8 +2,6 @@
 // kvm-hil run: the main job.
 import path from 'node:path';
 import { realClock } from '../effects/clock.ts';
-import { inPackage } from '../effects/dirs.ts';
-import { exists } from '../effects/files.ts';
 import { matchesGlob } from '../effects/glob.ts';
 import { RunDir } from '../effects/run-dir.ts';
 import { version } from '../effects/version.ts';
@@ -18,6 +16,7 @@ import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { bootsNothing, checkHostNames } from '../run/hosts.ts';
 import { carryOut } from './carry-out.ts';
+import { newRunFolder, shellWords } from './folder.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
@@ -126,7 +125,11 @@ async function kernelSource(o: RunOptions, hosts: readonly string[]): Promise<Ba
   return parseBase(o.base);
 }
 
-function chooseCases(all: readonly CaseFiles[], o: RunOptions): CaseFiles[] {
+/** The cases that options name. @throws UsageError `unknown-case`, `no-cases` */
+export function chooseCases(
+  all: readonly CaseFiles[],
+  o: Pick<RunOptions, 'case' | 'tag' | 'skipTag'>,
+): CaseFiles[] {
   const selection = { cases: o.case, tags: o.tag, skipTags: o.skipTag };
   const { cases, unmatched } = selectCases(all, selection, matchesGlob);
   if (unmatched.length > 0) {
@@ -153,25 +156,6 @@ function originRecord({ revision, origin }: Series): SeriesOrigin {
   };
 }
 
-async function newRunFolder(output: string | undefined, created: Date, slug: string): Promise<string> {
-  if (output !== undefined) {
-    if (await exists(output)) {
-      throw new UsageError({
-        code: 'output-exists',
-        message: `--output ${output} is there already`,
-        hint: 'name a new folder',
-      });
-    }
-    return path.resolve(output);
-  }
-  const stamp = created.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
-  const name = `${stamp}-${slug.replace(/[^\w.+-]/g, '_').slice(0, 60)}`;
-  for (let copy = 1; ; copy++) {
-    const folder = inPackage('results', 'runs', copy === 1 ? name : `${name}.${copy}`);
-    if (!(await exists(folder))) return folder;
-  }
-}
-
 function commandLine(o: RunOptions, seed: string): string {
   const words = ['kvm-hil', 'run'];
   const add = (name: string, values: readonly string[]) => {
@@ -187,9 +171,7 @@ function commandLine(o: RunOptions, seed: string): string {
   if (o.kconfig !== 'base') add('kconfig', [o.kconfig]);
   if (o.repeat !== '1') add('repeat', [o.repeat]);
   add('seed', [seed]);
-  return words
-    .map((word) => (/^[\w@%+=:,./*-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`))
-    .join(' ');
+  return shellWords(words);
 }
 
 function describePlan(

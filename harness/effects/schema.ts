@@ -17,6 +17,8 @@ export type DocumentName =
   | 'self-check'
   | 'result'
   | 'image'
+  | 'mutant'
+  | 'mutation'
   | 'bench';
 
 const validators = new Map<DocumentName, ValidateFunction>();

@@ -63,7 +63,7 @@ export async function ensureImage(
   const fragments = await readFragments(request.kconfig);
   const source = await gitOut(tree, ['rev-parse', `${commit}^{tree}`]);
   const hash = hashOf('image', RECIPE, source, compiler, ...fragments);
-  const folder = inCache('images', hash.slice(0, 20));
+  const folder = folderOf(hash);
   const cached = await openImage(folder, hash, true);
   if (cached !== undefined) {
     await copyFile(path.join(folder, 'build.log'), request.logFile);
@@ -78,12 +78,21 @@ export async function ensureImage(
   });
 }
 
+/** Takes an image out of the cache. A machine that has the file open goes on with it. */
+export async function dropImage(hash: string): Promise<void> {
+  await rm(folderOf(hash), { recursive: true, force: true });
+}
+
 /** The object folder of a base and configuration. */
 export function objectsOf(base: Base, kconfig: KconfigName): string {
   return path.join(base.folder, 'objects', kconfig);
 }
 
 // --- internal ---
+
+function folderOf(hash: string): string {
+  return inCache('images', hash.slice(0, 20));
+}
 
 interface Target {
   folder: string;

@@ -40,6 +40,10 @@ export type Event =
   | { type: 'case.done'; unit: string }
   | { type: 'run.judged'; verdicts: Record<Verdict, number>; exitCode: number }
   | { type: 'run.interrupted'; why: string }
+  | { type: 'mutate.started'; run: string; mutants: number; left: number }
+  | { type: 'mutant.built'; mutant: string; cached: boolean; ms: number }
+  | { type: 'mutant.running'; mutant: string }
+  | { type: 'mutant.ended'; mutant: string; outcome: string; text: string; ms: number }
   | { type: 'note'; text: string }
   // Not kept in the run folder: only how far a long step is.
   | { type: 'progress'; step: string; done: number; total: number | null; detail: string };

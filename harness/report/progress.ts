@@ -45,6 +45,10 @@ const FORMAT: Formatter = {
       .map(([verdict, count]) => `${verdict} ${count}`)
       .join(', ')}`,
   'run.interrupted': (e) => `interrupted: ${e.why}`,
+  'mutate.started': (e) => `${e.run}: ${e.left} of ${e.mutants} mutants to be planted`,
+  'mutant.built': () => undefined,
+  'mutant.running': () => undefined,
+  'mutant.ended': (e) => `  ${e.mutant}: ${e.outcome}, ${e.text} (${seconds(e.ms)})`,
   note: (e) => e.text,
   progress: () => undefined,
 };
@@ -64,6 +68,8 @@ export function nowOf(event: Event): string | undefined {
       return `${event.host}: booting the ${event.kernel} kernel`;
     case 'case.attempted':
       return `${event.unit}${event.again ? ', once more on a fresh boot' : ''}`;
+    case 'mutant.running':
+      return event.mutant;
     case 'progress':
       return `${event.step}${amount(event)}`;
     default:

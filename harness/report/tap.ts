@@ -155,8 +155,8 @@ function excuseOfInvariant(
   return excuseOf(test, hasSeries);
 }
 
-// JSON scalars and flow collections are YAML 1.2.
-function yaml(fields: Record<string, unknown>, indent: string): string[] {
+/** Fields as a block of TAP: JSON scalars and flow collections are YAML 1.2. */
+export function yaml(fields: Record<string, unknown>, indent: string): string[] {
   const lines = [`${indent}---`];
   for (const [key, value] of Object.entries(fields)) {
     // Nothing behind the colon would be null.
@@ -177,12 +177,12 @@ function json(value: unknown): string {
   );
 }
 
-// In descriptions and directives of TAP 14, "#" and the backslash are escaped.
-function escaped(text: string): string {
+/** In descriptions and directives of TAP 14, "#" and the backslash are escaped. */
+export function escaped(text: string): string {
   return oneLine(text).replace(/[\\#]/g, '\\$&');
 }
 
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text
     .replace(/\s+/g, ' ')
     .replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')

@@ -17,7 +17,7 @@ import type { BootRecord, BuildRecord, HostFacts, RunRecord } from '../model/run
 import { judgeRun } from './judge.ts';
 import { readBoots } from './judge-kernel.ts';
 import { type Lease, takeLease } from './lease.ts';
-import { errorRecord, keepBuildFiles } from './records.ts';
+import { buildRecord, errorRecord, keepBuildFiles } from './records.ts';
 import type { Standing } from './resume.ts';
 import { checkHost } from './self-check.ts';
 import { Session } from './session.ts';
@@ -87,6 +87,11 @@ export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
   return result;
 }
 
+/** The selftests that any of these cases is. */
+export function selftestNames(cases: readonly CaseFiles[]): string[] {
+  return [...new Set(cases.flatMap((file) => file.manifest.selftest?.name ?? []))].sort();
+}
+
 // --- internal ---
 
 type Program = { file: string; hash: string };
@@ -128,21 +133,10 @@ async function buildKernel(o: FlowOptions, role: KernelRole, nice: boolean): Pro
       sameAsBefore(`the ${role} kernel`, before.hash, image.hash);
       return { image, selftests: await buildSelftests(o, role, commit, nice) };
     }
-    const { release, hash, compiler, cached, unknownSymbols } = image;
-    const built: BuildRecord = {
-      role,
-      state: 'built',
-      ms,
-      release,
-      hash,
-      commit,
-      compiler,
-      cached,
-      unknownSymbols,
-    };
-    if (image.vmlinux === null) built.running = true;
+    const built = buildRecord(role, image, ms);
     await keepBuildFiles(run, role, image);
     await run.write('build', file, built);
+    const { release, cached } = image;
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms });
     return { image, selftests: await buildSelftests(o, role, commit, nice) };
   } catch (error) {
@@ -177,8 +171,7 @@ async function buildSelftests(
   const started = clock.now();
   const logFile = path.join(run.kernel(role), 'selftests.log');
   await writeWhole(logFile, '');
-  const names = [...new Set(all.map((file) => file.manifest.selftest?.name ?? ''))].sort();
-  const built = await o.workshop.selftests(commit, names, logFile, nice);
+  const built = await o.workshop.selftests(commit, selftestNames(all), logFile, nice);
   const { files, broken, cached } = built;
   const ms = clock.now() - started;
   const said = broken.map(({ name, why }) => `${name} (${why})`);

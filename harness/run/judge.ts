@@ -7,6 +7,7 @@ import type { CaseFiles } from '../model/manifest.ts';
 import { type Unit, unitCase, unitId } from '../model/plan.ts';
 import {
   type HostResult,
+  type InvariantResult,
   type KernelResult,
   type KernelRole,
   type Reason,
@@ -43,7 +44,33 @@ export async function judgeRun(run: RunDir, contractFolder?: string): Promise<Re
   return result;
 }
 
+/**
+ * Judges units of a series kernel that ran in `run`, and holds them against a base that was judged elsewhere.
+ * @returns their tests in the order of the units, compared
+ */
+export async function judgeAgainst(
+  run: RunDir,
+  units: readonly Unit[],
+  cases: ReadonlyMap<string, CaseFiles>,
+  facts: HostFacts | undefined,
+  base: readonly TestResult[],
+  contracts: Map<string, CompiledContract>,
+): Promise<TestResult[]> {
+  const why: Reason = { code: 'interrupted', text: 'not attempted' };
+  const tests: TestResult[] = [];
+  for (const unit of units)
+    tests.push(await judgeUnit(run, unit, cases.get(unit.case), contracts, facts, why));
+  const compared = compareKernels([...base, ...tests], volatileIn(contracts));
+  return compared.filter((test) => test.kernel === 'series');
+}
+
 // --- internal ---
+
+// Fields of an observation that may differ between two kernels that are both right.
+function volatileIn(contracts: ReadonlyMap<string, CompiledContract>) {
+  return (test: TestResult, invariant: InvariantResult): readonly string[] =>
+    contracts.get(test.case)?.contract.invariants.find((one) => one.key === invariant.key)?.volatile ?? [];
+}
 
 const CUT_SHORT: Reason = {
   code: 'interrupted',
@@ -91,10 +118,7 @@ async function judgeFolder(
     }
     hosts.push(await describeHost(run, host, roles, tests));
   }
-  const compared = compareKernels(tests, (test, invariant) => {
-    const known = contracts.get(test.case)?.contract.invariants.find((one) => one.key === invariant.key);
-    return known?.volatile ?? [];
-  });
+  const compared = compareKernels(tests, volatileIn(contracts));
   const complete = compared.every((test) => test.reason.code !== 'interrupted');
   return {
     schema: 'kvm-hil/result/1',

@@ -7,7 +7,7 @@ import type { RunDir } from '../effects/run-dir.ts';
 import { type HilError, KernelError } from '../errors.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
-import type { AttemptRecord, ErrorRecord } from '../model/run.ts';
+import type { AttemptRecord, BuildRecord, ErrorRecord } from '../model/run.ts';
 import type { Capture } from './case.ts';
 
 export function errorRecord(error: HilError): ErrorRecord {
@@ -17,6 +17,15 @@ export function errorRecord(error: HilError): ErrorRecord {
     ...(error.detail === undefined ? {} : { detail: error.detail }),
     ...(error.hint === undefined ? {} : { hint: error.hint }),
     kernelAtFault: error instanceof KernelError,
+  };
+}
+
+/** What is kept of a kernel that was built. */
+export function buildRecord(role: KernelRole, image: KernelImage, ms: number): BuildRecord {
+  const { release, hash, commit, compiler, cached, unknownSymbols } = image;
+  return {
+    ...{ role, state: 'built', ms, release, hash, commit, compiler, cached, unknownSymbols },
+    ...(image.vmlinux === null ? { running: true } : {}),
   };
 }
 

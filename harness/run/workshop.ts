@@ -23,7 +23,9 @@ export interface WorkshopOptions {
   signal: AbortSignal;
 }
 
-export function openWorkshop(o: WorkshopOptions): Workshop {
+export type BaseWorkshop = Omit<Workshop, 'base'> & { base(): Promise<Base> };
+
+export function openWorkshop(o: WorkshopOptions): BaseWorkshop {
   const { sink, signal, kconfig } = o;
   let base: Promise<Base> | undefined;
   const ready = () => {

@@ -37,16 +37,17 @@ export function simClock(): Clock {
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
         if (signal?.aborted) return reject(new InterruptedError());
-        const sleeper = { at: time + ms, wake: resolve };
+        const onAbort = () => {
+          sleepers = sleepers.filter((one) => one !== sleeper);
+          reject(new InterruptedError());
+        };
+        const wake = () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        };
+        const sleeper = { at: time + ms, wake };
         sleepers.push(sleeper);
-        signal?.addEventListener(
-          'abort',
-          () => {
-            sleepers = sleepers.filter((one) => one !== sleeper);
-            reject(new InterruptedError());
-          },
-          { once: true },
-        );
+        signal?.addEventListener('abort', onAbort, { once: true });
         if (!ticking) void tick();
       }),
   };

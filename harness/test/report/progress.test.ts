@@ -108,6 +108,14 @@ check(progress(50, 100, '%'), undefined, 'building [##########..........] 50%');
 check(progress(0, 0, 'a.c'), undefined, 'building');
 check(progress(3, 0, 'a.c'), undefined, 'building 3 a.c');
 
+check({ type: 'mutate.started', run: 'r', mutants: 9, left: 4 }, 'r: 4 of 9 mutants to be planted');
+check({ type: 'mutant.built', mutant: 'gmem/x', cached: false, ms: 9 }, undefined);
+check({ type: 'mutant.running', mutant: 'gmem/x' }, undefined, 'gmem/x');
+check(
+  { type: 'mutant.ended', mutant: 'gmem/x', outcome: 'killed', text: 'by gmem/bind E-09', ms: 2500 },
+  '  gmem/x: killed, by gmem/bind E-09 (2.5 s)',
+);
+
 t.test('no kind of event was forgotten', async (t) => {
   const source = readFileSync(inPackage('harness', 'model', 'events.ts'), 'utf8');
   const kinds = [...source.matchAll(/type: '([\w.]+)'/g)].map((match) => match[1] ?? '');

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Where kernels with a seeded bug come from; the real one is kernel/, tests bring their own.
+import { copyFile, link, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { inPackage } from '../effects/dirs.ts';
+import { makeFolder } from '../effects/files.ts';
+import type { BaseSpec } from '../kernel/base-spec.ts';
+import { dropImage, ensureImage } from '../kernel/build.ts';
+import type { KconfigName } from '../kernel/configure.ts';
+import { objectCode } from '../kernel/object-code.ts';
+import { plantMutant } from '../kernel/plant.ts';
+import { readSeries } from '../kernel/series.ts';
+import { applySeries } from '../kernel/tree.ts';
+import type { EventSink } from '../model/events.ts';
+import type { KernelImage } from '../model/image.ts';
+import type { Mutant } from '../model/mutant.ts';
+import type { Workshop } from './flow.ts';
+import { openWorkshop } from './workshop.ts';
+
+export interface MutantWorkshop extends Omit<Workshop, 'series'> {
+  /** What mutants are planted on: the base, or a series of infra/series on it. @throws HilError */
+  parent(series: string | null): Promise<{ name: string; commit: string }>;
+  /** @throws UsageError when it does not fit */
+  plant(parent: string, mutant: Mutant): Promise<string>;
+  /** What the kernel does, whatever it is called: see kernel/object-code.ts. */
+  code(image: KernelImage): Promise<string>;
+  /** Moves an image from the cache to a folder of the run: hundreds of mutants must not push out what is worth keeping. */
+  take(image: KernelImage, folder: string): Promise<KernelImage>;
+}
+
+export interface MutantWorkshopOptions {
+  base: BaseSpec;
+  kconfig: KconfigName;
+  sink: EventSink;
+  signal: AbortSignal;
+}
+
+export function openMutantWorkshop(o: MutantWorkshopOptions): MutantWorkshop {
+  const { kconfig, sink, signal } = o;
+  const plain = openWorkshop({ ...o, series: undefined });
+  return {
+    ...plain,
+    parent: async (slug) => {
+      const base = await plain.base();
+      if (slug === null) return { name: base.name, commit: base.commit };
+      const series = await readSeries(inPackage('infra', 'series', slug));
+      return { name: `${base.name} with ${slug}`, commit: await applySeries(base, series, sink, signal) };
+    },
+    plant: async (parent, mutant) => plantMutant(await plain.base(), parent, mutant, signal),
+    image: async (role, commit, logFile, nice) =>
+      ensureImage({ base: await plain.base(), commit, kconfig, role, logFile, nice }, sink, signal),
+    code: (image) => objectCode({ vmlinux: fileOf(image), release: image.release }),
+    take: async (image, folder) => {
+      const vmlinux = path.join(folder, 'vmlinux');
+      await makeFolder(folder);
+      await rm(vmlinux, { force: true });
+      // A second name for it, not a copy; somebody else may be booting the very file.
+      await link(fileOf(image), vmlinux).catch(() => copyFile(fileOf(image), vmlinux));
+      await dropImage(image.hash);
+      return { ...image, vmlinux };
+    },
+  };
+}
+
+// --- internal ---
+
+function fileOf(image: KernelImage): string {
+  if (image.vmlinux === null) throw new Error('a mutant is always built');
+  return image.vmlinux;
+}
