@@ -15,6 +15,7 @@
 
 #include "cpus.h"
 #include "facts.h"
+#include "failalloc.h"
 #include "gmem.h"
 #include "hostmem.h"
 #include "kmsg.h"
@@ -193,6 +194,12 @@ static bool kmsg_writable(struct kvm_vm *vm)
 	return usable;
 }
 
+static bool allocation_failed(struct kvm_vm *vm)
+{
+	(void)vm;
+	return failalloc_works();
+}
+
 /* For the case that shows what a requirement does which nothing meets. */
 static bool never(struct kvm_vm *vm)
 {
@@ -228,6 +235,7 @@ static const struct capability {
 	{ "smp", NO_VM, two_cpus },
 	{ "lkdtm", NO_VM, lkdtm_writable },
 	{ "kmsg", NO_VM, kmsg_writable },
+	{ "fail.alloc", NO_VM, allocation_failed },
 	{ "self.never", NO_VM, never },
 };
 

@@ -70,22 +70,32 @@ bool kvm_debugfs_usable(void)
 	return !access(KVM_DEBUGFS, R_OK | X_OK);
 }
 
-bool kvm_debugfs_has_vm(int vm_fd)
+bool kvm_debugfs_lists(pid_t pid, int vm_fd)
 {
 	char path[64];
 
-	snprintf(path, sizeof(path), KVM_DEBUGFS "/%d-%d", (int)getpid(), vm_fd);
+	snprintf(path, sizeof(path), KVM_DEBUGFS "/%d-%d", (int)pid, vm_fd);
 	return !access(path, F_OK);
 }
 
-bool kvm_debugfs_vm_gone(int vm_fd, u64 ms)
+bool kvm_debugfs_forgets(pid_t pid, int vm_fd, u64 ms)
 {
 	u64 deadline = now_ns() + ms * 1000000;
 
-	while (kvm_debugfs_has_vm(vm_fd)) {
+	while (kvm_debugfs_lists(pid, vm_fd)) {
 		if (now_ns() >= deadline)
 			return false;
 		poll(NULL, 0, 1);
 	}
 	return true;
+}
+
+bool kvm_debugfs_has_vm(int vm_fd)
+{
+	return kvm_debugfs_lists(getpid(), vm_fd);
+}
+
+bool kvm_debugfs_vm_gone(int vm_fd, u64 ms)
+{
+	return kvm_debugfs_forgets(getpid(), vm_fd, ms);
 }

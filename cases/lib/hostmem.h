@@ -3,6 +3,8 @@
 #ifndef KVM_HIL_HOSTMEM_H
 #define KVM_HIL_HOSTMEM_H
 
+#include <sys/types.h>
+
 #include "util.h"
 
 /* Anonymous memory, zero, page aligned; ends the case if there is none. */
@@ -25,5 +27,8 @@ bool kvm_debugfs_usable(void);
 bool kvm_debugfs_has_vm(int vm_fd);
 /* Waits for the entry to go, which takes an RCU grace period at times. */
 bool kvm_debugfs_vm_gone(int vm_fd, u64 ms);
+/* The same two of a VM that another process has made. */
+bool kvm_debugfs_lists(pid_t pid, int vm_fd);
+bool kvm_debugfs_forgets(pid_t pid, int vm_fd, u64 ms);
 
 #endif /* KVM_HIL_HOSTMEM_H */

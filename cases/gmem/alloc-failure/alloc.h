@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef KVM_HIL_GMEM_ALLOC_H
+#define KVM_HIL_GMEM_ALLOC_H
+
+#include "case.h"
+#include "failalloc.h"
+#include "gmem.h"
+#include "hostmem.h"
+#include "memslot.h"
+#include "probe_ops.h"
+
+#define FILE_PAGES	64
+#define FILE_SIZE	PAGES(FILE_PAGES)
+
+/* The pages that are bound: neither at the file's start nor of a round number. */
+#define FIRST		3
+#define NR		13
+
+#define SLOT		1
+#define GPA		0x10000000ull
+#define OTHER_GPA	0x20000000ull
+#define TAG		0x500u
+
+/* One kind of gmem; "shared" or "private". */
+struct alloc {
+	const char *kind;
+	unsigned long type;
+	u64 flags;
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	int fd;
+	u8 *hva;
+	u8 *window;		/* the host's mapping, of a kind that has one */
+	u32 trial;		/* counts the trials of a call, from zero */
+	int made;		/* what a call that makes something has made */
+};
+
+/*
+ * A call in the face of failed allocations.  @before makes things as the call
+ * wants them.  @whole says whether, after a call that has failed (or not, if
+ * @done), all is as if it had not been made (or had been).  @after undoes it.
+ */
+struct call {
+	const char *name;
+	void (*before)(struct alloc *a);
+	int (*call)(struct alloc *a);	/* 0 or more, or -1 with errno */
+	bool (*whole)(struct alloc *a, bool done);
+	void (*after)(struct alloc *a, bool done);
+	/* Only one allocation is failed: the kernel tries again until it has memory. */
+	bool insists;
+	const char *only;		/* of this kind; NULL for every */
+};
+
+extern const struct call ioctl_calls[], access_calls[];
+extern const size_t nr_ioctl_calls, nr_access_calls;
+
+const char *alloc_name(const struct alloc *a, const char *name, const char *how);
+
+/* Quiet: pages of the case's gmem, and of the private kind made private before. */
+int alloc_bind(struct alloc *a, u32 slot, gpa_t gpa, u64 first, u64 n);
+/* Whether the guest sees its fill in each of the bound pages at @gpa. */
+bool alloc_filled(struct alloc *a, gpa_t gpa);
+
+/* leak.c: the same failure many times over leaves nothing behind. */
+void alloc_leaks(struct alloc *a);
+
+#endif /* KVM_HIL_GMEM_ALLOC_H */

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Every way to make and unmake a gmem, many times over: nothing is left behind. */
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lifetime.h"
+#include "usage.h"
+
+#define SLOT	1
+#define GPA	LIFE_GPA(1)
+
+/* A slot of a size that makes KVM's own memory for it worth counting. */
+#define BIG_BYTES	GIB(32)
+#define BIG_GPA		GIB(64)
+
+struct work {
+	struct life *l;
+	int fd;		/* lives as long as the rounds do */
+	int big;
+};
+
+static int bind_big(struct work *w, u32 slot, gpa_t gpa)
+{
+	return __vm_set_user_memory_region2(w->l->vm, slot, KVM_MEM_GUEST_MEMFD, gpa,
+					    BIG_BYTES, (void *)BIT(32), w->big, 0);
+}
+
+static void made(struct work *w)
+{
+	close(life_gmem(w->l));
+}
+
+/* Pages 1 to 13: several entries, of several sizes, in the file's bindings. */
+static void bound(struct work *w)
+{
+	life_bind(w->l, SLOT, GPA, w->fd, 1, 13);
+	__vm_delete_slot(w->l->vm, SLOT);
+}
+
+static void closed_while_bound(struct work *w)
+{
+	int fd = life_gmem(w->l);
+
+	life_bind(w->l, SLOT, GPA, fd, 1, 13);
+	close(fd);
+	__vm_delete_slot(w->l->vm, SLOT);
+}
+
+static void deleted_before_close(struct work *w)
+{
+	int fd = life_gmem(w->l);
+
+	life_bind(w->l, SLOT, GPA, fd, 1, 13);
+	__vm_delete_slot(w->l->vm, SLOT);
+	close(fd);
+}
+
+static void big_bound(struct work *w)
+{
+	bind_big(w, SLOT, BIG_GPA);
+	__vm_delete_slot(w->l->vm, SLOT);
+}
+
+/* The second is refused with its own memory in place: that has to go again. */
+static void big_refused_taken(struct work *w)
+{
+	bind_big(w, SLOT, BIG_GPA);
+	bind_big(w, SLOT + 1, BIG_GPA + BIG_BYTES);
+	__vm_delete_slot(w->l->vm, SLOT);
+}
+
+static void refused(struct work *w)
+{
+	struct life *l = w->l;
+
+	life_bind(l, SLOT, GPA, w->fd, 4, FILE_PAGES);
+	__vm_set_user_memory_region2(l->vm, SLOT, KVM_MEM_GUEST_MEMFD, BIT(52), FILE_SIZE,
+				     l->hva, w->fd, 0);
+	__vm_set_user_memory_region2(l->vm, SLOT, KVM_MEM_GUEST_MEMFD, GPA, FILE_SIZE,
+				     l->hva, l->vm->fd, 0);
+	__vm_create_guest_memfd(l->vm, PAGE_SIZE + 1, l->flags);
+}
+
+#define TOUCHED_PAGES	512
+#define TOUCHED		PAGES(TOUCHED_PAGES)
+#define TOUCHED_GPA	LIFE_GPA(4)
+
+/* As the guest would fault them in, and in one call where KVM has that. */
+static void fault_in(struct work *w, gpa_t gpa)
+{
+	struct kvm_pre_fault_memory range = { .gpa = gpa, .size = TOUCHED };
+	char map[PROBE_MAP_PAGES + 1];
+
+	while (range.size && !__vcpu_ioctl(w->l->vcpu, KVM_PRE_FAULT_MEMORY, &range))
+		;
+	if (range.size)
+		probe_survey(w->l->vcpu, gpa, TOUCHED, 0, map);
+}
+
+static int touched_file(struct work *w)
+{
+	int fd = vm_create_guest_memfd(w->l->vm, TOUCHED, w->l->flags);
+
+	if (w->l->type == KVM_X86_SW_PROTECTED_VM)
+		__vm_set_attributes(w->l->vm, TOUCHED_GPA, TOUCHED,
+				    KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	__vm_set_user_memory_region2(w->l->vm, SLOT, KVM_MEM_GUEST_MEMFD, TOUCHED_GPA,
+				     TOUCHED, w->l->hva, fd, 0);
+	fault_in(w, TOUCHED_GPA);
+	return fd;
+}
+
+/* A hole gives all of it back while file and slot stay... */
+static void touched_and_punched(struct work *w)
+{
+	int fd = touched_file(w);
+
+	for (int i = 0; i < 3; i++) {
+		gmem_punch(fd, 0, TOUCHED);
+		fault_in(w, TOUCHED_GPA);
+	}
+	gmem_punch(fd, 0, TOUCHED);
+	__vm_delete_slot(w->l->vm, SLOT);
+	close(fd);
+}
+
+/* ...and the last close does when there was none. */
+static void touched_and_closed(struct work *w)
+{
+	close(touched_file(w));
+	__vm_delete_slot(w->l->vm, SLOT);
+}
+
+/* Mapped by the host, and touched when nothing but the mapping is left. */
+static void host_touched(struct work *w)
+{
+	int fd = vm_create_guest_memfd(w->l->vm, TOUCHED, w->l->flags);
+	u8 *p = gmem_map(fd, 0, TOUCHED);
+
+	close(fd);
+	for (u64 i = 0; i < TOUCHED_PAGES; i++)
+		*(volatile u8 *)(p + PAGES(i)) = 1;
+	munmap(p, TOUCHED);
+}
+
+/* The control: this is what a file that is leaked in each round looks like. */
+#define KEPT		240
+
+static int kept[KEPT], nr_kept;
+
+static void leaked(struct work *w)
+{
+	if (nr_kept < KEPT)
+		kept[nr_kept++] = life_gmem(w->l);
+}
+
+static const struct {
+	const char *name;
+	void (*round)(struct work *w);
+	int rounds;
+	bool every;	/* kind; the others are seen enough of with one */
+} works[] = {
+	{ "growth.made", made, 1500, false },
+	{ "growth.bound", bound, 100, false },
+	{ "growth.closed_while_bound", closed_while_bound, 100, true },
+	{ "growth.deleted_before_close", deleted_before_close, 100, false },
+	{ "growth.big_bound", big_bound, 6, false },
+	{ "growth.big_refused", big_refused_taken, 6, false },
+	{ "growth.refused", refused, 200, false },
+	{ "growth.touched_and_punched", touched_and_punched, 4, true },
+	{ "growth.touched_and_closed", touched_and_closed, 8, true },
+	{ "growth.host_touched", host_touched, 8, false },
+};
+
+static void observe_growth(struct work *w, const char *what, void (*round)(struct work *w),
+			   int rounds)
+{
+	const char *name = life_name(w->l, what);
+	struct usage before, grown;
+
+	step(name);
+	for (int i = 0; i < rounds / 4 + 1; i++)
+		round(w);
+	for (int try = 0; try < USAGE_TRIES; try++) {
+		before = usage_now();
+		for (int i = 0; i < rounds; i++)
+			round(w);
+		grown = usage_grown(&before);
+		if (usage_quiet(&grown))
+			break;
+	}
+	observe(name, f_int("rounds", rounds), f_usage(&grown));
+}
+
+void life_growth(struct life *l)
+{
+	struct life own = life_twin(l);
+	struct work w = {
+		.l = &own, .fd = life_gmem(&own),
+		.big = vm_create_guest_memfd(own.vm, BIG_BYTES, own.flags),
+	};
+
+	observe_growth(&w, "growth.control", leaked, KEPT / 4);
+	while (nr_kept)
+		close(kept[--nr_kept]);
+	for (size_t i = 0; i < ARRAY_SIZE(works); i++)
+		if (works[i].every || l->flags & GUEST_MEMFD_FLAG_MMAP)
+			observe_growth(&w, works[i].name, works[i].round, works[i].rounds);
+	close(w.big);
+	close(w.fd);
+	life_end(&own);
+}

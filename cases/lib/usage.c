@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "hostmem.h"
+#include "usage.h"
+
+#define LOOKS		10
+#define LOOK_MS		15
+
+static long files_open(void)
+{
+	FILE *file = fopen("/proc/sys/fs/file-nr", "re");
+	long n = -1;
+
+	if (!file)
+		return -1;
+	if (fscanf(file, "%ld", &n) != 1)
+		n = -1;
+	fclose(file);
+	return n;
+}
+
+struct usage usage_now(void)
+{
+	/* A grace period, where the kernel lets us have one. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	vmstat_refresh();
+	return (struct usage){
+		.slab = meminfo_kib("SUnreclaim"),
+		.vmalloc = meminfo_kib("VmallocUsed"),
+		.used = -meminfo_kib("MemFree"),
+		.files = files_open(),
+	};
+}
+
+bool usage_quiet(const struct usage *grown)
+{
+	return grown->slab <= USAGE_NOISE_SLAB_KIB && grown->vmalloc <= USAGE_NOISE_VMALLOC_KIB &&
+	       grown->used <= USAGE_NOISE_USED_KIB && grown->files <= USAGE_NOISE_FILES;
+}
+
+struct usage usage_grown(const struct usage *before)
+{
+	struct usage grown;
+
+	for (int i = 0; i < LOOKS; i++) {
+		struct usage now = usage_now();
+
+		grown = (struct usage){
+			.slab = now.slab - before->slab,
+			.vmalloc = now.vmalloc - before->vmalloc,
+			.used = now.used - before->used,
+			.files = now.files - before->files,
+		};
+		if (usage_quiet(&grown))
+			break;
+		poll(NULL, 0, LOOK_MS);
+	}
+	return grown;
+}
