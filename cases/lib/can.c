@@ -17,6 +17,7 @@
 #include "facts.h"
 #include "gmem.h"
 #include "hostmem.h"
+#include "hwpoison.h"
 #include "kmsg.h"
 #include "memslot.h"
 #include "probe_ops.h"
@@ -176,6 +177,12 @@ static bool two_cpus(struct kvm_vm *vm)
 	return cpus_allowed() >= 2;
 }
 
+static bool hwpoison_works(struct kvm_vm *vm)
+{
+	(void)vm;
+	return hwpoison_usable();
+}
+
 static bool lkdtm_writable(struct kvm_vm *vm)
 {
 	(void)vm;
@@ -226,6 +233,7 @@ static const struct capability {
 	{ "nested", KVM_X86_DEFAULT_VM, virtualization_on },
 	{ "kvm.debugfs", KVM_X86_DEFAULT_VM, vm_in_debugfs },
 	{ "smp", NO_VM, two_cpus },
+	{ "hwpoison", NO_VM, hwpoison_works },
 	{ "lkdtm", NO_VM, lkdtm_writable },
 	{ "kmsg", NO_VM, kmsg_writable },
 	{ "self.never", NO_VM, never },
