@@ -18,8 +18,11 @@
 #include "failalloc.h"
 #include "gmem.h"
 #include "hostmem.h"
+#include "hwpoison.h"
 #include "kmsg.h"
+#include "memcg.h"
 #include "memslot.h"
+#include "nodes.h"
 #include "probe_ops.h"
 #include "sigbus.h"
 #include "supervise.h"
@@ -177,6 +180,27 @@ static bool two_cpus(struct kvm_vm *vm)
 	return cpus_allowed() >= 2;
 }
 
+/* Two nodes to choose from, and a system call to do so. */
+static bool two_nodes(struct kvm_vm *vm)
+{
+	u64 nodes = nodes_allowed(), none;
+
+	(void)vm;
+	return (nodes & (nodes - 1)) && nodes_policy_at(&nodes, &none) >= 0;
+}
+
+static bool memcg_works(struct kvm_vm *vm)
+{
+	(void)vm;
+	return memcg_usable();
+}
+
+static bool hwpoison_works(struct kvm_vm *vm)
+{
+	(void)vm;
+	return hwpoison_usable();
+}
+
 static bool lkdtm_writable(struct kvm_vm *vm)
 {
 	(void)vm;
@@ -233,6 +257,9 @@ static const struct capability {
 	{ "nested", KVM_X86_DEFAULT_VM, virtualization_on },
 	{ "kvm.debugfs", KVM_X86_DEFAULT_VM, vm_in_debugfs },
 	{ "smp", NO_VM, two_cpus },
+	{ "numa", NO_VM, two_nodes },
+	{ "memcg", NO_VM, memcg_works },
+	{ "hwpoison", NO_VM, hwpoison_works },
 	{ "lkdtm", NO_VM, lkdtm_writable },
 	{ "kmsg", NO_VM, kmsg_writable },
 	{ "fail.alloc", NO_VM, allocation_failed },

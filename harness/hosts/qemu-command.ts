@@ -95,6 +95,8 @@ export function kernelParameters(
     'random.trust_cpu=on',
     // The emulated TSC is the TSC of this machine; the clocksource watchdog only sees the emulator being descheduled.
     'tsc=reliable',
+    // Two nodes to choose from, where memory is. microvm has no SRAT; a kernel without NUMA_EMU ignores this.
+    'numa=fake=2U',
     ...(machine === 'microvm' ? ['pci=off'] : []),
     ...(accelerator === 'tcg' && tscKhz !== undefined ? [`tsc_early_khz=${tscKhz}`] : []),
   ];
