@@ -9,23 +9,28 @@
 #define PAGE		2	/* of the slot */
 
 /* Nothing in the page, in the guest's tables, nor in the host's. */
-static void before_fault(struct alloc *a)
+static void before_fault(void *ctx)
 {
+	struct alloc *a = ctx;
+
 	alloc_bind(a, SLOT, GPA, FIRST, NR);
 	gmem_punch(a->fd, 0, FILE_SIZE);
 }
 
 /* A vCPU that has to start anew does so before anything fails. */
-static void before_guest(struct alloc *a)
+static void before_guest(void *ctx)
 {
+	struct alloc *a = ctx;
 	const u64 args[6] = { GPA + PAGES(PAGE), 8, 0x5a5a };
 
 	before_fault(a);
 	__probe_prepare(a->vcpu, PROBE_WRITE, args);
 }
 
-static void after_fault(struct alloc *a, bool done)
+static void after_fault(void *ctx, bool done)
 {
+	struct alloc *a = ctx;
+
 	(void)done;
 	__vm_delete_slot(a->vm, SLOT);
 }
@@ -37,8 +42,10 @@ static void after_fault(struct alloc *a, bool done)
  */
 static struct vcpu_exit last;
 
-static int guest_write(struct alloc *a)
+static int guest_write(void *ctx)
 {
+	struct alloc *a = ctx;
+
 	last = vcpu_run(a->vcpu);
 	if (last.kind == EXIT_DONE)
 		return 0;
@@ -47,8 +54,9 @@ static int guest_write(struct alloc *a)
 }
 
 /* The address, where it is said, is that of the access. */
-static bool guest_whole(struct alloc *a, bool done)
+static bool guest_whole(void *ctx, bool done)
 {
+	struct alloc *a = ctx;
 	struct probe_exit e;
 	char map[PROBE_MAP_PAGES + 1];
 
@@ -68,16 +76,18 @@ static bool guest_whole(struct alloc *a, bool done)
 	return !strcmp(map, "zzxzzzzzzzzzz");
 }
 
-static int prefault(struct alloc *a)
+static int prefault(void *ctx)
 {
+	struct alloc *a = ctx;
 	struct kvm_pre_fault_memory range = { .gpa = GPA, .size = PAGES(NR) };
 
 	return __vcpu_ioctl(a->vcpu, KVM_PRE_FAULT_MEMORY, &range);
 }
 
 /* Part of it may have been done; the rest can be, and then it is all zero. */
-static bool prefault_whole(struct alloc *a, bool done)
+static bool prefault_whole(void *ctx, bool done)
 {
+	struct alloc *a = ctx;
 	char map[PROBE_MAP_PAGES + 1];
 
 	(void)done;
@@ -88,16 +98,18 @@ static bool prefault_whole(struct alloc *a, bool done)
 }
 
 /* The kernel repeats a fault that it had no memory for. */
-static int host_write(struct alloc *a)
+static int host_write(void *ctx)
 {
+	struct alloc *a = ctx;
 	struct touch t = touch_write(a->window + PAGES(FIRST + PAGE), 0x77);
 
 	errno = EFAULT;
 	return t.signal ? -1 : 0;
 }
 
-static bool host_whole(struct alloc *a, bool done)
+static bool host_whole(void *ctx, bool done)
 {
+	struct alloc *a = ctx;
 	char map[PROBE_MAP_PAGES + 1];
 
 	probe_survey(a->vcpu, GPA, PAGES(NR), TAG, map);
@@ -105,7 +117,7 @@ static bool host_whole(struct alloc *a, bool done)
 	       !strcmp(map, "zzxzzzzzzzzzz");
 }
 
-const struct call access_calls[] = {
+const struct fail_call access_calls[] = {
 	{ "guest", before_guest, guest_write, guest_whole, after_fault, false, NULL },
 	{ "prefault", before_fault, prefault, prefault_whole, after_fault, false, NULL },
 	{ "host", before_fault, host_write, host_whole, after_fault, true, "shared" },

@@ -3,7 +3,7 @@
 #define KVM_HIL_GMEM_ALLOC_H
 
 #include "case.h"
-#include "failalloc.h"
+#include "failsweep.h"
 #include "gmem.h"
 #include "hostmem.h"
 #include "memslot.h"
@@ -31,27 +31,11 @@ struct alloc {
 	int fd;
 	u8 *hva;
 	u8 *window;		/* the host's mapping, of a kind that has one */
-	u32 trial;		/* counts the trials of a call, from zero */
+	u32 trial;		/* of attributes, from one */
 	int made;		/* what a call that makes something has made */
 };
 
-/*
- * A call in the face of failed allocations.  @before makes things as the call
- * wants them.  @whole says whether, after a call that has failed (or not, if
- * @done), all is as if it had not been made (or had been).  @after undoes it.
- */
-struct call {
-	const char *name;
-	void (*before)(struct alloc *a);
-	int (*call)(struct alloc *a);	/* 0 or more, or -1 with errno */
-	bool (*whole)(struct alloc *a, bool done);
-	void (*after)(struct alloc *a, bool done);
-	/* Only one allocation is failed: the kernel tries again until it has memory. */
-	bool insists;
-	const char *only;		/* of this kind; NULL for every */
-};
-
-extern const struct call ioctl_calls[], access_calls[];
+extern const struct fail_call ioctl_calls[], access_calls[];
 extern const size_t nr_ioctl_calls, nr_access_calls;
 
 const char *alloc_name(const struct alloc *a, const char *name, const char *how);

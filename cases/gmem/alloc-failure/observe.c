@@ -10,24 +10,6 @@
 
 #include "alloc.h"
 
-/* A call that still meets a failure after so many trials never ends. */
-#define TRIALS_MAX	600
-
-/* In a row without a failure: what is cached for a vCPU may hide one. */
-#define CLEAN_ENOUGH	2
-
-struct tally {
-	int trials;
-	int injected;		/* trials in which an allocation failed */
-	int refused;		/* of those, the ones in which the call did */
-	int not_enomem;
-	int first_errno;
-	int half_done;
-	u32 first_half_done;	/* which allocation it was */
-	int clean_failed;	/* trials without a failure, refused all the same */
-	bool ended;
-};
-
 const char *alloc_name(const struct alloc *a, const char *name, const char *how)
 {
 	static char full[96];
@@ -52,65 +34,11 @@ bool alloc_filled(struct alloc *a, gpa_t gpa)
 	return strspn(map, "o") == NR;
 }
 
-/* Returns false when nothing failed: there is no such allocation any more. */
-static bool trial(struct alloc *a, const struct call *c, enum fail_how how, u32 n,
-		  struct tally *t)
+static void sweeps(struct alloc *a, const struct fail_call *calls, size_t nr)
 {
-	u32 failed;
-	bool done;
-	int ret, err;
-
-	if (c->before)
-		c->before(a);
-	failalloc_arm(how, n);
-	ret = c->call(a);
-	failed = failalloc_disarm();
-	err = errno;
-	done = ret >= 0;
-
-	t->trials++;
-	t->injected += failed > 0;
-	t->refused += failed && !done;
-	t->clean_failed += !failed && !done;
-	if (!done && err != ENOMEM && !t->not_enomem++)
-		t->first_errno = err;
-	if (c->whole && !c->whole(a, done) && !t->half_done++)
-		t->first_half_done = n;
-	if (c->after)
-		c->after(a, done);
-	a->trial++;
-	return failed > 0;
-}
-
-static void sweep(struct alloc *a, const struct call *c, enum fail_how how)
-{
-	static const char *const hows[NR_FAIL_HOW] = {
-		[FAIL_ONE] = "one", [FAIL_SLAB] = "slab", [FAIL_PAGES] = "pages",
-	};
-	const char *name = alloc_name(a, c->name, hows[how]);
-	struct tally t = { 0 };
-	int clean = 0;
-
-	step(name);
-	for (u32 n = how == FAIL_ONE; n < TRIALS_MAX && clean < CLEAN_ENOUGH; n++)
-		clean = trial(a, c, how, n, &t) ? 0 : clean + 1;
-	t.ended = clean == CLEAN_ENOUGH;
-	observe(name, f_int("trials", t.trials), f_int("injected", t.injected),
-		f_int("refused", t.refused), f_int("not_enomem", t.not_enomem),
-		f_errno("first_errno", t.first_errno), f_int("half_done", t.half_done),
-		f_first("first_half_done", (u64)t.half_done, t.first_half_done),
-		f_int("clean_failed", t.clean_failed), f_bool("ended", t.ended));
-}
-
-static void sweeps(struct alloc *a, const struct call *calls, size_t nr)
-{
-	for (size_t i = 0; i < nr; i++) {
-		if (calls[i].only && strcmp(calls[i].only, a->kind))
-			continue;
-		for (int how = 0; how < NR_FAIL_HOW; how++)
-			if (how == FAIL_ONE || !calls[i].insists)
-				sweep(a, &calls[i], how);
-	}
+	for (size_t i = 0; i < nr; i++)
+		if (!calls[i].only || !strcmp(calls[i].only, a->kind))
+			fail_sweep(a->kind, &calls[i], a);
 }
 
 static void one_kind(const char *kind, unsigned long type, u64 flags, bool debugfs)
