@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The dirty log of memory that was, or could be, mapped huge. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cpus.h"
 #include "huge.h"
@@ -102,18 +101,27 @@ int huge_clear(struct huge *h, u64 first, u64 n, const struct pages *set)
 	return __vm_ioctl(h->vm, KVM_CLEAR_DIRTY_LOG, &log);
 }
 
+static struct pages pages_up_to(u64 n)
+{
+	struct pages set = { 0 };
+
+	for (u64 page = 0; page < n; page++)
+		page_add(&set, page);
+	return set;
+}
+
 /*
- * Clears @set of the range, and stores to every page of the slot: afterwards the
- * log must have all again.  What was not cleared was in it all the time.
+ * Clears @set of the range, and stores to every page of a slot of @from and all that
+ * is behind it: afterwards the log must have all again.  What was not cleared was in
+ * it all the time.
  */
-static void clear_and_store(struct huge *h, const char *what, u64 first, u64 n,
+static void clear_and_store(struct huge *h, u64 from, const char *what, u64 first, u64 n,
 			    const struct pages *set)
 {
-	struct pages left, all;
+	const struct pages all = pages_up_to(NR - from);
+	struct pages left = all;
 	char name[64];
 
-	memset(&all, 0xff, sizeof(all));
-	left = all;
 	for (u64 page = first; page < first + n; page++)
 		if (page_in(set, page))
 			left.bits[page / 64] &= ~BIT(page % 64);
@@ -121,9 +129,10 @@ static void clear_and_store(struct huge *h, const char *what, u64 first, u64 n,
 	snprintf(name, sizeof(name), "%s_cleared", what);
 	observe_log(h, name, &left);
 	step(huge_name(h, what));
-	for (u64 page = 0; page < NR; page += PROBE_MAP_PAGES) {
-		struct probe_exit e = probe_fill(h->vcpu, GPA + PAGES(page),
-						 PAGES(PROBE_MAP_PAGES), TAG + (u32)page);
+	for (u64 page = from; page < NR; page += PROBE_MAP_PAGES) {
+		u64 some = NR - page < PROBE_MAP_PAGES ? NR - page : PROBE_MAP_PAGES;
+		struct probe_exit e = probe_fill(h->vcpu, GPA + PAGES(page), PAGES(some),
+						 TAG + (u32)page);
 
 		probe_must(&e, "stores of the guest");
 	}
@@ -131,15 +140,31 @@ static void clear_and_store(struct huge *h, const char *what, u64 first, u64 n,
 	observe_log(h, name, &all);
 }
 
+/* Maps what a slot of @from and all that is behind it allows, and turns the log on. */
+static void full_log(struct huge *h, u64 from, const char *on, const char *new)
+{
+	const struct pages all = pages_up_to(NR - from);
+
+	if (huge_slot(h, 0, GPA + PAGES(from), from, NR - from))
+		setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
+	for (u64 page = HUGE / 8; page < NR; page += HUGE / 4)
+		huge_store(h, page);
+	observe_call(huge_name(h, on), huge_slot(h, LOG, GPA + PAGES(from), from, NR - from));
+	observe_log(h, new, &all);
+}
+
+/* A word of the log reaches over the end of a huge page, if the slot starts so. */
+#define ODD	5u
+
 void huge_clear_log(struct huge *h)
 {
 	struct kvm_enable_cap cap = {
 		.cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 		.args = { KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET },
 	};
-	struct pages all, some = { 0 };
+	const struct pages all = pages_up_to(NR);
+	struct pages some = { 0 };
 
-	memset(&all, 0xff, sizeof(all));
 	for (u64 page = 0; page < NR; page++)
 		if (random_below(3) == 0)
 			page_add(&some, page);
@@ -147,22 +172,24 @@ void huge_clear_log(struct huge *h)
 	if (__vm_ioctl(h->vm, KVM_ENABLE_CAP, &cap))
 		goto out;
 	h->vcpu = vcpu_create(h->vm);
-	if (huge_slot(h, 0, GPA, 0, NR))
-		setup_failed("KVM_SET_USER_MEMORY_REGION", errno);
-	for (u64 page = 0; page < NR; page += HUGE / 4)
-		huge_store(h, page);
-	observe_call(huge_name(h, "set_on"), huge_slot(h, LOG, GPA, 0, NR));
-	observe_log(h, "set_new", &all);
-	clear_and_store(h, "set_first", 0, 64, &all);
-	clear_and_store(h, "set_middle", HUGE + 128, 64, &all);
-	clear_and_store(h, "set_last_of_huge", HUGE - 64, 64, &all);
-	clear_and_store(h, "set_across", 2 * HUGE - 64, 128, &all);
-	clear_and_store(h, "set_one_huge", HUGE, HUGE, &all);
-	clear_and_store(h, "set_last", NR - 64, 64, &all);
-	clear_and_store(h, "set_some", 0, NR, &some);
-	clear_and_store(h, "set_all", 0, NR, &all);
+	full_log(h, 0, "set_on", "set_new");
+	clear_and_store(h, 0, "set_first", 0, 64, &all);
+	clear_and_store(h, 0, "set_middle", HUGE + 128, 64, &all);
+	clear_and_store(h, 0, "set_last_of_huge", HUGE - 64, 64, &all);
+	clear_and_store(h, 0, "set_across", 2 * HUGE - 64, 128, &all);
+	clear_and_store(h, 0, "set_one_huge", HUGE, HUGE, &all);
+	clear_and_store(h, 0, "set_last", NR - 64, 64, &all);
+	clear_and_store(h, 0, "set_some", 0, NR, &some);
+	clear_and_store(h, 0, "set_all", 0, NR, &all);
 	huge_survey(h, "set_seen", GPA, 0, NR);
 	vm_delete_slot(h->vm, SLOT);
+
+	full_log(h, ODD, "set_odd_on", "set_odd_new");
+	clear_and_store(h, ODD, "set_odd_word", 2 * HUGE - 64, 64, &all);
+	clear_and_store(h, ODD, "set_odd_end", NR - 64, 64 - ODD, &all);
+	huge_survey(h, "set_odd_seen", GPA + PAGES(ODD), ODD, NR - ODD);
+	vm_delete_slot(h->vm, SLOT);
+
 	h->by_hand = true;
 	if (cpus_allowed() >= 2)
 		huge_race(h);
