@@ -11,7 +11,7 @@ import type { KernelRole } from '../model/result.ts';
 import { exists, makeFolder, readIfThere, writeWhole } from './files.ts';
 import { checkDocument, type DocumentName } from './schema.ts';
 
-const DAMAGED = 'it was cut short or changed by hand; what is not damaged can still be read by eye';
+const DAMAGED = 'it was cut short, removed or changed by hand: put back the file as it was';
 const JUDGE_AGAIN = 'kvm-hil judge makes it again from what the run left';
 
 export class RunDir {
@@ -172,5 +172,5 @@ export function parseJson(text: string, file: string): unknown {
 export async function readJson(file: string): Promise<unknown> {
   const text = await readIfThere(file);
   if (text !== undefined) return parseJson(text, file);
-  throw new InfraError({ code: 'missing-document', message: `${file} is missing` });
+  throw new InfraError({ code: 'missing-document', message: `${file} is missing`, hint: DAMAGED });
 }

@@ -55,7 +55,10 @@ t.test('a result that is missing or cut short can be made again', (t) =>
     writeFileSync(file, '{"schema":');
     t.match(await caught(run.read('result', file)), { code: 'invalid-json', hint: /kvm-hil judge/ });
     mkdirSync(run.path('run.json'));
-    t.match(systemError(await caught(run.read('run', run.path('run.json')))), { hint: /a folder stands/ });
+    t.match(systemError(await caught(run.read('run', run.path('run.json')))), {
+      message: /run\.json: EISDIR/,
+      hint: /a folder stands/,
+    });
   }),
 );
 
