@@ -68,6 +68,7 @@ const SYSTEM_HINTS: Readonly<Record<string, string>> = {
   EROFS: OTHER_FOLDER,
   ENOTDIR: OTHER_FOLDER,
   EEXIST: OTHER_FOLDER,
+  EISDIR: 'a folder stands where a file belongs: take it away',
   EMFILE: 'raise the number of open files (ulimit -n)',
   ENFILE: 'end what else runs here: the system has no open files left',
   ENOMEM: 'end what else runs here, or add swap',

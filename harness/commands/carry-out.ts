@@ -34,10 +34,12 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
   const { base, series, kconfig, record } = u;
   const context = openContext();
   let hold: Awaited<ReturnType<typeof holdRun>> | undefined;
+  let begun: Begun | undefined;
   try {
     hold = await holdRun(run);
     context.keepIn(run);
     const { sink, signal } = context;
+    begun = await begin();
     const result = await runFlow({
       clock: realClock,
       sink,
@@ -47,13 +49,13 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
         base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
       hosts: (program) => openHosts(record.hosts, program.file, kconfig === 'debug'),
       alwaysSelfCheck: u.alwaysSelfCheck,
-      ...(await begin()),
+      ...begun,
       signal,
     });
     process.stdout.write(u.reporter(result));
     return result.summary.exitCode;
   } catch (error) {
-    if (hold !== undefined && !(error instanceof UsageError) && (await exists(run.path('run.json'))))
+    if (begun !== undefined && !(error instanceof UsageError) && (await exists(run.path('run.json'))))
       process.stderr.write(`what is done is kept; to go on: kvm-hil resume ${run.root}\n`);
     throw error;
   } finally {

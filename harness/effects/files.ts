@@ -50,7 +50,10 @@ export async function readIfThere(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    const refused = error as NodeJS.ErrnoException;
+    if (refused.code === 'ENOENT') return undefined;
+    // What read(2) refuses comes without a name.
+    if (!refused.message.includes(file)) refused.message = `${file}: ${refused.message}`;
     throw error;
   }
 }

@@ -11,6 +11,9 @@ import type { KernelRole } from '../model/result.ts';
 import { exists, makeFolder, readIfThere, writeWhole } from './files.ts';
 import { checkDocument, type DocumentName } from './schema.ts';
 
+const DAMAGED = 'it was cut short, removed or changed by hand: put back the file as it was';
+const JUDGE_AGAIN = 'kvm-hil judge makes it again from what the run left';
+
 export class RunDir {
   readonly root: string;
   private eventsFd: number | undefined;
@@ -80,7 +83,11 @@ export class RunDir {
   async read<T>(name: DocumentName, file: string): Promise<T> {
     const value = await this.readIfThere<T>(name, file);
     if (value !== undefined) return value;
-    throw new InfraError({ code: 'missing-document', message: `${file} is missing from the run folder` });
+    throw new InfraError({
+      code: 'missing-document',
+      message: `${file} is missing from the run folder`,
+      hint: name === 'result' ? JUDGE_AGAIN : DAMAGED,
+    });
   }
 
   async readIfThere<T>(name: DocumentName, file: string): Promise<T | undefined> {
@@ -110,8 +117,9 @@ export class RunDir {
     const whole = text.slice(0, text.lastIndexOf('\n') + 1);
     return whole
       .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => parseJson(line, 'events.jsonl') as Event);
+      .map((line, index) => ({ line, where: `${this.path('events.jsonl')}, line ${index + 1},` }))
+      .filter(({ line }) => line !== '')
+      .map(({ line, where }) => asEvent(parseJson(line, where), where));
   }
 
   async emptyFolder(folder: string): Promise<string> {
@@ -128,6 +136,11 @@ function openEvents(file: string): number {
   const whole = text.lastIndexOf('\n') + 1;
   if (whole < text.length) ftruncateSync(fd, whole);
   return fd;
+}
+
+function asEvent(value: unknown, where: string): Event {
+  if (typeof (value as { type?: unknown } | null)?.type === 'string') return value as Event;
+  throw new InfraError({ code: 'invalid-document', message: `${where} is no event`, hint: DAMAGED });
 }
 
 // On a disk that is nearly full, a part of a line may still find room: the next line would be lost with it.
@@ -150,6 +163,7 @@ export function parseJson(text: string, file: string): unknown {
     throw new InfraError({
       code: 'invalid-json',
       message: `${file} is not JSON: ${(cause as Error).message}`,
+      hint: file.endsWith('result.json') ? JUDGE_AGAIN : DAMAGED,
       cause,
     });
   }
@@ -158,5 +172,5 @@ export function parseJson(text: string, file: string): unknown {
 export async function readJson(file: string): Promise<unknown> {
   const text = await readIfThere(file);
   if (text !== undefined) return parseJson(text, file);
-  throw new InfraError({ code: 'missing-document', message: `${file} is missing` });
+  throw new InfraError({ code: 'missing-document', message: `${file} is missing`, hint: DAMAGED });
 }

@@ -190,11 +190,12 @@ class ScriptedMachine implements Machine {
       await this.script.clock.sleep(COMMAND_MS);
       return this.result(command, {});
     }
-    return this.performCase(command, id[1] ?? '', id[2] ?? '', say, garbage);
+    return this.performCase(command, o, id[1] ?? '', id[2] ?? '', say, garbage);
   }
 
   private async performCase(
     command: string,
+    o: RemoteOptions,
     marker: string,
     name: string,
     say: (text: string) => void,
@@ -223,7 +224,9 @@ class ScriptedMachine implements Machine {
     say(text);
     const { diesAfter } = play;
     if (diesAfter !== undefined) setImmediate(() => this.die(diesAfter));
-    return this.result(command, { stdout: text, exitCode: play.exitCode ?? 0 });
+    const { keepBytes = text.length } = o;
+    const kept = { stdout: text.slice(0, keepBytes), truncated: text.length > keepBytes };
+    return this.result(command, { ...kept, exitCode: play.exitCode ?? 0 });
   }
 
   private async follow(command: string, o: RemoteOptions): Promise<RemoteResult> {

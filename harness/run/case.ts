@@ -3,6 +3,7 @@
 // Captures only; judging is elsewhere and later.
 import { randomBytes } from 'node:crypto';
 import { type Clock, interruption, within } from '../effects/clock.ts';
+import type { RemoteResult } from '../effects/ssh.ts';
 import type { Machine } from '../hosts/host.ts';
 import { stripConsoleStamp } from '../model/kmsg.ts';
 import { type Folded, foldObservations } from '../model/observation.ts';
@@ -134,7 +135,7 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
     death,
     drained,
     lostRecords: kmsg.lostSince(logFrom),
-    trouble: troubleOf(result.exitCode, folded, death, overdue, result.stderr),
+    trouble: troubleOf(result, folded, death, overdue),
     ms: clock.now() - started,
     folded,
     started:
@@ -222,13 +223,14 @@ function lostLink(): Death {
 
 // 126 and 127 come from the shell: the program was not there or could not run.
 function troubleOf(
-  exitCode: number | null,
+  { exitCode, stderr, truncated }: RemoteResult,
   folded: Folded,
   death: Death | undefined,
   overdue: boolean,
-  stderr: string,
 ): string | undefined {
-  if (death !== undefined || overdue || folded.end !== undefined) return undefined;
+  if (death !== undefined || folded.end !== undefined) return undefined;
+  if (truncated) return `the case printed over ${OUTPUT_BYTES_MAX / 1024 / 1024} MiB; the rest is not kept`;
+  if (overdue) return undefined;
   const why = stderr.trim().split('\n').at(-1) ?? '';
   if (exitCode === 126 || exitCode === 127) return `the case program could not be started: ${why}`;
   if (exitCode === 2 && why !== '') return `the case program refused to run: ${why}`;

@@ -4,7 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, truncateSync, writ
 import path from 'node:path';
 import t from 'tap';
 import { RunDir } from '../../effects/run-dir.ts';
-import { InfraError, UsageError } from '../../errors.ts';
+import { InfraError, systemError, UsageError } from '../../errors.ts';
 import type { Event } from '../../model/events.ts';
 import type { BootRecord } from '../../model/run.ts';
 import { killHard, nextLine, startNode } from '../processes.ts';
@@ -33,6 +33,34 @@ const withRun = <T>(use: (run: RunDir, folder: string) => Promise<T>) =>
 
 const textsOf = async (run: RunDir) =>
   (await run.events()).map((event) => (event.type === 'note' ? event.text : event.type));
+
+t.test('events that are damaged are told by their line', (t) =>
+  withRun(async (run) => {
+    const damaged: [text: string, code: string][] = [
+      ['"half of an ev\n', 'invalid-json'],
+      ['null\n', 'invalid-document'],
+      ['{"at":"x"}\n', 'invalid-document'],
+    ];
+    for (const [text, code] of damaged) {
+      writeFileSync(run.path('events.jsonl'), `${JSON.stringify(note('one'))}\n${text}`);
+      t.match(await caught(run.events()), { code, message: /events\.jsonl, line 2, is no/, hint: /./ });
+    }
+  }),
+);
+
+t.test('a result that is missing or cut short can be made again', (t) =>
+  withRun(async (run) => {
+    const file = run.path('result.json');
+    t.match(await caught(run.read('result', file)), { code: 'missing-document', hint: /kvm-hil judge/ });
+    writeFileSync(file, '{"schema":');
+    t.match(await caught(run.read('result', file)), { code: 'invalid-json', hint: /kvm-hil judge/ });
+    mkdirSync(run.path('run.json'));
+    t.match(systemError(await caught(run.read('run', run.path('run.json')))), {
+      message: /run\.json: EISDIR/,
+      hint: /a folder stands/,
+    });
+  }),
+);
 
 t.test('a folder is made once', (t) =>
   withRun(async (run) => {

@@ -5,7 +5,7 @@ import t from 'tap';
 import type { RunDir } from '../../effects/run-dir.ts';
 import type { ScriptedCase } from '../../hosts/scripted.ts';
 import type { KernelRole } from '../../model/result.ts';
-import { GOOD, OOPS, verdictsOf, withFlow } from './fixture.ts';
+import { END, GOOD, OOPS, verdictsOf, withFlow } from './fixture.ts';
 
 t.test('where nothing can be booted afresh, what is behind a splat is a miss', (t) =>
   withFlow(
@@ -153,4 +153,20 @@ t.test('a flood of the kernel log is cut, and what is cut off is on record', asy
     lostIs(boot.lostRecords, read(run, 'hosts/fake/base/boot-2.dmesg'));
     t.equal(result.summary.exitCode, 3);
   });
+});
+
+t.test('a case that floods its output is an error that says so, and costs no second look', async (t) => {
+  const lines = Array.from(
+    { length: 50_000 },
+    (_, index) => `{"observe":"x.${index}","ret":0,"pad":"${'x'.repeat(80)}"}`,
+  );
+  for (const stdout of [[...lines, END], ['x'.repeat(5_000_000)]]) {
+    const play = (id: string) => (id === 'gmem/one' ? { stdout, ms: 50 } : undefined);
+    await withFlow({ series: false, play }, ({ result, host }) => {
+      const [one] = result.tests.filter((test) => test.case === 'gmem/one');
+      t.match(one, { verdict: 'error', reason: { code: 'setup', text: /printed over 4 MiB/ } });
+      t.match(verdictsOf(result), { 'base/fake/gmem/two': 'pass ok' });
+      t.equal(host.boots(), 2, 'the self-check and the cases');
+    });
+  }
 });
