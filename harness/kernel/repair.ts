@@ -13,8 +13,15 @@ const APPLIED_IN = ['', 'refs/kvm-hil'];
 const TREE_LOCKS = ['index.lock', 'HEAD.lock'];
 
 /** What git says of a patch ends otherwise, or begins with a name of the patch's. */
-const DAMAGE =
-  /^(?:error|fatal): (?:object file \S+ is empty|(?:loose|packed) object [0-9a-f]+ \(stored in \S+\) is corrupt|unable to (?:unpack|read|open loose object) (?:sha1 |tree )?\(?[0-9a-f]{40,64}\)?.*|failed to read [^:]+)$/m;
+const DAMAGE = new RegExp(
+  `^(?:error|fatal): (?:${[
+    String.raw`object file \S+ is empty`,
+    String.raw`(?:loose|packed) object [0-9a-f]+ \(stored in \S+\) is corrupt`,
+    String.raw`unable to (?:unpack|read|open loose object) (?:sha1 |tree )?\(?[0-9a-f]{40,64}\)?.*`,
+    'failed to read [^:]+',
+  ].join('|')})$`,
+  'm',
+);
 
 /** Takes away the locks of a git that is gone, but those of the work tree. The caller holds applyLock(). */
 export async function dropGitLocks(tree: string): Promise<void> {
