@@ -134,6 +134,7 @@ export function parseJson(text: string, file: string): unknown {
     throw new InfraError({
       code: 'invalid-json',
       message: `${file} is not JSON: ${(cause as Error).message}`,
+      hint: 'it was changed by hand, or cut short',
       cause,
     });
   }
