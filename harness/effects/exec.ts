@@ -198,7 +198,7 @@ export function spawnTethered(argv: readonly string[], stdio: StdioOptions): Chi
 
 /** The package of setpriv and flock, without which nothing is started. */
 export const UTIL_LINUX = 'apt-get install util-linux';
-const NO_SPACE = /No space left on device|Disk quota exceeded|don't have enough free space/;
+const NO_SPACE = /No space left on device|Out of diskspace|Disk quota exceeded|don't have enough free space/;
 const NO_MEMORY = /Killed signal terminated program|out of memory allocating|Cannot allocate memory/;
 
 // The shell of tethered(), nice(1) or the wrapper says it, and exits as the program itself might.

@@ -97,7 +97,9 @@ async function findFlags(): Promise<Probe> {
       problem ||= lastLines(tried.stderr, 1);
     } catch (error) {
       if (error instanceof InterruptedError) throw error;
-      return { flags: undefined, problem: `${messageOf(error)} (apt-get install bubblewrap)` };
+      const message = messageOf(error);
+      const hint = message.startsWith('bwrap ') ? ' (apt-get install bubblewrap)' : '';
+      return { flags: undefined, problem: `${message}${hint}` };
     }
   }
   return { flags: undefined, problem: problem === '' ? 'bwrap does not work here' : problem };

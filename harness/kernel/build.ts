@@ -45,6 +45,8 @@ interface ImageRecord {
   unknownSymbols: string[];
   /** SHA-256 of vmlinux: one that was cut short is noticed. */
   vmlinux: string;
+  /** Of the configuration; images of an older kvm-hil have none. */
+  config?: string;
 }
 
 /**
@@ -160,7 +162,7 @@ async function buildIn(
   await counter.save();
 
   const release = (await readPlain(objects, 'include', 'config', 'kernel.release')).trim();
-  const record: Omit<ImageRecord, 'vmlinux'> = {
+  const record: Omit<ImageRecord, 'vmlinux' | 'config'> = {
     hash: target.hash,
     release,
     commit,
@@ -175,7 +177,7 @@ async function buildIn(
 
 async function storeImage(
   folder: string,
-  rest: Omit<ImageRecord, 'vmlinux'>,
+  rest: Omit<ImageRecord, 'vmlinux' | 'config'>,
   objects: string,
   config: string,
   logFile: string,
@@ -185,8 +187,12 @@ async function storeImage(
   await mkdir(fresh, { recursive: true });
   const vmlinux = path.join(fresh, 'vmlinux');
   await copyFile(await plainFile(objects, 'vmlinux'), vmlinux);
-  const record: ImageRecord = { ...rest, vmlinux: await hashFile(vmlinux) };
   await writeWhole(path.join(fresh, 'config'), config);
+  const record: ImageRecord = {
+    ...rest,
+    vmlinux: await hashFile(vmlinux),
+    config: await hashFile(path.join(fresh, 'config')),
+  };
   await copyFile(logFile, path.join(fresh, 'build.log'));
   checkDocument('image', record, 'image.json');
   await writeWhole(path.join(fresh, 'image.json'), `${JSON.stringify(record, null, 2)}\n`);
@@ -201,6 +207,11 @@ async function openImage(folder: string, hash: string, cached: boolean): Promise
   if (record?.hash !== hash) return undefined;
   const vmlinux = path.join(folder, 'vmlinux');
   const config = await readIfThere(path.join(folder, 'config'));
+  if (
+    record.config !== undefined &&
+    record.config !== (await hashFile(path.join(folder, 'config')).catch(() => ''))
+  )
+    return undefined;
   const isWhole = (await exists(vmlinux)) && (await hashFile(vmlinux)) === record.vmlinux;
   if (!isWhole || config === undefined || !(await exists(path.join(folder, 'build.log')))) return undefined;
   const { release, commit, compiler, unknownSymbols } = record;

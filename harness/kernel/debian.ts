@@ -127,6 +127,10 @@ export async function fetchDebian(
 
 // --- internal ---
 
+/** What apt says of lists that were cut short: packed or not, and of the cache that it makes of them. */
+const LISTS_DAMAGED =
+  /^E: .*(?:Read error|Unexpected end of file|cache file is corrupted|parse package file|could not be parsed)/m;
+
 async function versionsOf(name: string, signal?: AbortSignal): Promise<string[]> {
   const table = await apt('apt-cache', ['madison', name], { signal });
   // "linux-source-7.3 | 7.3.4-1~bpo13+1 | http://... trixie-backports/main amd64 Packages"
@@ -225,10 +229,16 @@ async function refreshLists(sink: EventSink, always: boolean, signal?: AbortSign
   const age = await listsAge();
   await needSpace(inCache('apt'), LISTS_BYTES, "reading Debian's package lists");
   sink({ type: 'progress', step: "reading Debian's package lists", done: 0, total: null, detail: '' });
-  const result = await apt('apt-get', ['update', '-q', '--error-on=any'], {
-    timeoutMs: UPDATE_TIMEOUT_MS,
-    signal,
-  });
+  const update = () =>
+    apt('apt-get', ['update', '-q', '--error-on=any'], { timeoutMs: UPDATE_TIMEOUT_MS, signal });
+  let result = await update();
+  if (result.failed && LISTS_DAMAGED.test(`${result.stderr}\n${result.stdout}`)) {
+    // apt asks the archive what has changed since, gets nothing, and stumbles over the same lists for ever.
+    sink({ type: 'note', text: 'the cached package lists are damaged; they are fetched again' });
+    for (const name of ['lists', 'cache']) await rm(inCache('apt', name), { recursive: true, force: true });
+    await prepareApt();
+    result = await update();
+  }
   if (result.failed && age === Number.POSITIVE_INFINITY) {
     throw aptFailure('lists-failed', "Debian's package lists cannot be read", result);
   }

@@ -12,6 +12,17 @@ const APPLIED_IN = ['', 'refs/kvm-hil'];
 /** What moving the work tree changes, and nothing else does. */
 const TREE_LOCKS = ['index.lock', 'HEAD.lock'];
 
+/** What git says of a patch ends otherwise, or begins with a name of the patch's. */
+const DAMAGE = new RegExp(
+  `^(?:error|fatal): (?:${[
+    String.raw`object file \S+ is empty`,
+    String.raw`(?:loose|packed) object [0-9a-f]+ \(stored in \S+\) is corrupt`,
+    String.raw`unable to (?:unpack|read|open loose object) (?:sha1 |tree )?\(?[0-9a-f]{40,64}\)?.*`,
+    'failed to read [^:]+',
+  ].join('|')})$`,
+  'm',
+);
+
 /** Takes away the locks of a git that is gone, but those of the work tree. The caller holds applyLock(). */
 export async function dropGitLocks(tree: string): Promise<void> {
   for (const folder of APPLIED_IN) {
@@ -21,6 +32,11 @@ export async function dropGitLocks(tree: string): Promise<void> {
       if (name.endsWith('.lock') && !isOfTree) await rm(path.join(place, name), { force: true });
     }
   }
+}
+
+/** What git says when objects of its own are lost or damaged; undefined when it complains of anything else. */
+export function repositoryDamage(stderr: string): string | undefined {
+  return DAMAGE.exec(stderr)?.[0];
 }
 
 /**

@@ -5,8 +5,8 @@ import { inPackage } from '../effects/dirs.ts';
 import { exists } from '../effects/files.ts';
 import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
-import { UsageError } from '../errors.ts';
-import { cutHunk, touchedFiles, unsafePath } from '../model/diff.ts';
+import { InfraError, UsageError } from '../errors.ts';
+import { touchedFiles, unsafePath, whatIsCut } from '../model/diff.ts';
 import type { SeriesManifest } from '../model/manifest.ts';
 import { type Origin, originOf } from '../model/origin.ts';
 import { chooseSeries, type Patch, toMessage } from '../model/series.ts';
@@ -98,7 +98,19 @@ function notThere(spec: string): UsageError {
 async function readManifest(folder: string): Promise<SeriesManifest | undefined> {
   const file = path.join(folder, 'series.json');
   if (!(await exists(file))) return undefined;
-  return checkDocument<SeriesManifest>('series', await readJson(file), file);
+  try {
+    return checkDocument<SeriesManifest>('series', await readJson(file), file);
+  } catch (cause) {
+    if (!(cause instanceof InfraError)) throw cause;
+    const { message, detail } = cause;
+    throw new UsageError({
+      code: 'bad-manifest',
+      message,
+      ...(detail === undefined ? {} : { detail }),
+      hint: 'it holds the title of the series and what it provides: {"title": "...", "provides": []}',
+      cause,
+    });
+  }
 }
 
 interface Chosen {
@@ -176,13 +188,11 @@ function refuseUnsafe(patches: readonly Patch[]): void {
 // `git am` would refuse it too, once the base is there and the patches before it are applied.
 function refuseCut(patches: readonly Patch[]): void {
   for (const { index, subject, body } of patches) {
-    const hunk = cutHunk(body);
-    if (hunk === undefined) continue;
+    const what = whatIsCut(body);
+    if (what === undefined) continue;
     throw new UsageError({
       code: 'corrupt-patch',
-      message:
-        `patch ${index}/${patches.length} "${subject}" is damaged: ` +
-        `${hunk.file}, hunk "${hunk.header}" has not the lines that it says`,
+      message: `patch ${index}/${patches.length} "${subject}" is damaged: ${what}`,
       hint: 'it was cut off, or a mail program changed its lines: take it from git, or from a public archive',
     });
   }

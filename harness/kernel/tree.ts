@@ -9,14 +9,14 @@ import { exists, readIfThere, writeWhole } from '../effects/files.ts';
 import { git, gitOut } from '../effects/git.ts';
 import { withLock } from '../effects/lock.ts';
 import { type Confined, confined } from '../effects/sandbox.ts';
-import { InfraError, KernelError } from '../errors.ts';
+import { type HilError, InfraError, KernelError } from '../errors.ts';
 import { type Hunk, likelyPlace, readHunks } from '../model/diff.ts';
 import type { EventSink } from '../model/events.ts';
 import { asMboxrd } from '../model/mail.ts';
 import { type Origin, originNotes } from '../model/origin.ts';
-import { dropGitLocks, moveTree } from './repair.ts';
+import { dropGitLocks, moveTree, repositoryDamage } from './repair.ts';
 import type { Series } from './series.ts';
-import { applyLock, type Base, waiting } from './source.ts';
+import { applyLock, type Base, condemnBase, waiting } from './source.ts';
 
 /**
  * Applies the series to the base, with `git am -3` semantics.
@@ -34,8 +34,8 @@ export function applySeries(
     sink({ type: 'note', text: `series: ${text}` });
   return withLock(applyLock(base), { signal, onWait: waiting(sink, base.name) }, async () => {
     const tree = treeOf(base);
-    const work = path.join(base.folder, 'apply');
-    const mails = path.join(base.folder, 'apply-mails');
+    const work = path.join(base.folder, 'series');
+    const mails = path.join(base.folder, 'series-mails');
     await dropGitLocks(tree);
     await dropWorkTree(tree, work, mails);
     try {
@@ -57,7 +57,7 @@ export function applySeries(
       });
       const am = await git(work, [...AM, ...files], { ...confinement, signal, timeoutMs: AM_TIMEOUT_MS });
       if (am.timedOut || am.signal !== null) throw amStopped(am);
-      if (am.failed) throw ranOut(am) ?? (await describeConflict(work, series, am.stderr, confinement));
+      if (am.failed) throw ranOut(am) ?? (await describeConflict(base, work, series, am.stderr, confinement));
       const listed = await gitOut(work, ['rev-list', `${base.commit}..HEAD`]);
       const commits = listed === '' ? [] : listed.split('\n');
       const commit = commits[0] ?? base.commit;
@@ -123,12 +123,15 @@ async function dropWorkTree(tree: string, work: string, mails: string): Promise<
 const AROUND_LINES = 3;
 
 async function describeConflict(
+  base: Base,
   work: string,
   series: Series,
   output: string,
   confinement: Confined,
-): Promise<KernelError> {
+): Promise<HilError> {
   const { patches, origin } = series;
+  const lost = repositoryDamage(output);
+  if (lost !== undefined) return condemnBase(base, lost);
   // `git am` numbers the patches as they were given to it, and HEAD is at the last one that applied.
   const next = await gitOut(work, ['rev-parse', '--git-path', 'rebase-apply/next']);
   const number = Number(await readIfThere(path.resolve(work, next)));
@@ -141,6 +144,8 @@ async function describeConflict(
     ...confinement,
     input: Buffer.from(patch.body, 'latin1'),
   });
+  const damage = repositoryDamage(check.stderr);
+  if (damage !== undefined) return condemnBase(base, damage);
   const name = `patch ${patch.index}/${patches.length} "${patch.subject}"`;
   const corrupt = /^error: (corrupt patch .*|.*patch fragment without header .*)$/m.exec(check.stderr);
   if (corrupt !== null) {

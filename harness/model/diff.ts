@@ -9,6 +9,8 @@ export interface FileChange {
   names: string[];
   /** The patch makes this a symbolic link. */
   makesLink: boolean;
+  /** What the patch says of it is there: lines, binary data, or that only its name or mode changes. */
+  isTold: boolean;
 }
 
 export interface Hunk {
@@ -43,14 +45,15 @@ export function readDiff(text: string): Diff {
     if (!HEADER_STARTS.includes(text[at] ?? '')) continue;
     const line = headerLine(text, at);
     if (line.startsWith('diff --git ')) {
-      section = { names: gitNames(line.slice('diff --git '.length)), makesLink: false };
+      section = { names: gitNames(line.slice('diff --git '.length)), makesLink: false, isTold: false };
       files.push(section);
       continue;
     }
     const [from, to] = [sideName('--- ', line), sideName('+++ ', headerLine(text, nextLine(text, at)))];
     if (from !== undefined && to !== undefined) {
       if (section === undefined) {
-        section = { names: [], makesLink: false };
+        // In a message such a pair may be an example, of which git makes nothing.
+        section = { names: [], makesLink: false, isTold: true };
         files.push(section);
       }
       for (const name of [from, to]) if (name !== NOWHERE) addName(section, name);
@@ -60,6 +63,7 @@ export function readDiff(text: string): Diff {
     if (section !== undefined) readExtended(section, line);
     const header = HUNK_HEADER.exec(line);
     if (header === null) continue;
+    if (section !== undefined) section.isTold = true;
     section = undefined;
     const hunk = {
       file: target,
@@ -112,10 +116,18 @@ export function unsafePath(diffs: readonly string[]): UnsafePath | undefined {
   return undefined;
 }
 
-/** The first hunk of a patch that ends before its header says: `git apply` takes the whole patch for corrupt. */
-export function cutHunk(text: string): Hunk | undefined {
+/**
+ * Where a patch ends before its own headers say: `git apply` takes all of it for corrupt.
+ * @returns continues "is damaged: "; undefined when nothing is missing
+ */
+export function whatIsCut(text: string): string | undefined {
+  const { files, hunks } = readDiff(text);
   // What belongs to no file stands in a message, and is nothing that anybody applies.
-  return readDiff(text).hunks.find((hunk) => !hunk.isWhole && hunk.file !== '');
+  const hunk = hunks.find((one) => !one.isWhole && one.file !== '');
+  if (hunk !== undefined) return `${hunk.file}, hunk "${hunk.header}" has not the lines that it says`;
+  const file = files.find((one) => !one.isTold);
+  if (file === undefined) return undefined;
+  return `${inTree(file.names.at(-1) ?? '')} is named, and no change of it follows`;
 }
 
 /** How far from its line number a hunk is looked for. */
@@ -143,8 +155,10 @@ export function likelyPlace(hunk: Hunk, lines: readonly string[]): number {
 
 // --- internal ---
 
+/** Blobs of no file, and of an empty one in a repository of SHA-1 or SHA-256; abbreviated as git likes. */
+const NO_CONTENT = /^(?:0+|e69de29.*|473a0f4.*)$/;
 /** First letters of all lines outside of hunks that say something: most say nothing. */
-const HEADER_STARTS = 'd-@rcn';
+const HEADER_STARTS = 'd-@rcnoiGB';
 /** Lines of a hunk that are kept to find its place and to show it. */
 const EXPECTS_MAX = 500;
 /** Of a line outside of hunks, at most: no path is longer than PATH_MAX, 4096. */
@@ -214,6 +228,15 @@ function readExtended(file: FileChange, line: string): void {
   const moved = /^(?:rename|copy) (?:from|to) (.+)$/.exec(line);
   if (moved !== null) addName(file, `a/${unquoted(moved[1] ?? '')}`);
   if (/^(?:new file mode|new mode) 12\d{4}$/.test(line)) file.makesLink = true;
+  if (
+    /^(?:new|old|new file|deleted file) mode \d|^(?:rename|copy) |^(?:GIT binary patch|Binary files )/.test(
+      line,
+    )
+  )
+    file.isTold = true;
+  // Another content, which has to follow; an empty file is made, or removed, without.
+  const blobs = /^index ([0-9a-f]{7,64})\.\.([0-9a-f]{7,64})(?: \d+)?$/.exec(line);
+  if (blobs !== null && !blobs.slice(1).every((blob) => NO_CONTENT.test(blob))) file.isTold = false;
 }
 
 // `git apply` takes one leading part away (-p1).

@@ -294,6 +294,7 @@ t.test('a damaged image is made again', (t) =>
       'half a record': () => truncateSync(record, Math.floor(whole.length / 2)),
       'an empty record': () => writeFileSync(record, '{}'),
       'no configuration': () => unlinkSync(path.join(folder, 'config')),
+      'half a configuration': () => truncateSync(path.join(folder, 'config'), 10),
       'no log': () => unlinkSync(path.join(folder, 'build.log')),
     };
     for (const [what, wreck] of Object.entries(damage)) {

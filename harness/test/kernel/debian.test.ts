@@ -27,6 +27,7 @@ const APT_GET = `#!/bin/sh
 here=$(dirname "$0"); echo "apt-get $*" >>"$here/calls"
 if [ -e "$here/away" ]; then echo "E: Failed to fetch http://archive: no route" >&2; exit 100; fi
 if [ -e "$here/full" ]; then echo "E: You don't have enough free space in /cache/." >&2; exit 100; fi
+if [ -e "$XDG_CACHE_HOME/kvm-hil/apt/lists/damaged" ]; then echo "E: LZ4F: lists Unexpected end of file" >&2; exit 100; fi
 case "$1" in
 update) cp "$here/archive" "$here/lists";;
 download)
@@ -206,6 +207,10 @@ t.test('the archive is away: what is cached is used, and that is said', { skip }
     t.match(notes, [
       "Debian's archive has no linux-source-7.3; the cached Debian linux-source-7.3 7.3.10-1 is used",
     ]);
+    age(24);
+    writeFileSync(path.join(cache, 'kvm-hil', 'apt', 'lists', 'damaged'), '');
+    t.match(await caught(ensure('debian:8.8')), { code: 'no-such-version', hint: /it has debian:9\.9/ });
+    t.match(notes.at(-1), 'the cached package lists are damaged; they are fetched again');
   }),
 );
 

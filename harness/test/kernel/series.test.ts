@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { InfraError, UsageError } from '../../errors.ts';
+import { UsageError } from '../../errors.ts';
 import { readSeries } from '../../kernel/series.ts';
 import { caught, withCache, withTemp } from '../temp.ts';
 
@@ -180,8 +180,8 @@ t.test('bytes stay as they are, whatever the character set', (t) =>
 t.test('a manifest that is broken is not ignored', (t) =>
   given({ '0001-a.patch': FIRST, 'series.json': '{"title":"Its title"}' }, async (place) => {
     const error = await caught(readSeries(place));
-    t.ok(error instanceof InfraError);
-    t.match(error, { code: 'invalid-document', message: /series\.json/ });
+    t.ok(error instanceof UsageError);
+    t.match(error, { code: 'bad-manifest', message: /series\.json/ });
   }),
 );
 

@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Series put on a miniature base: what applies, what a conflict says, and that it leaves nothing half-done.
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { gitOut } from '../../effects/git.ts';
@@ -279,6 +288,24 @@ t.test('a conflict in an encoded mail shows text', (t) =>
   }),
 );
 
+t.test('an object of the base that is lost or damaged is no conflict: the base is given up', async (t) => {
+  const damage: Readonly<Record<string, (object: string) => void>> = {
+    empty: (object) => writeFileSync(object, ''),
+    'cut short': (object) => writeFileSync(object, readFileSync(object).subarray(0, 12)),
+    gone: (object) => rmSync(object),
+  };
+  for (const [what, wreck] of Object.entries(damage))
+    await withBase(async (base) => {
+      const git = path.join(treeOf(base), '.git');
+      const blob = await gitOut(treeOf(base), ['rev-parse', 'HEAD:virt/kvm/a.c']);
+      const object = path.join(git, 'objects', blob.slice(0, 2), blob.slice(2));
+      chmodSync(object, 0o644);
+      wreck(object);
+      const error = await caught(applySeries(base, seriesOf(GOOD), quiet));
+      t.match(error, { code: 'broken-base', exitCode: 3 }, what);
+    });
+});
+
 t.test('what git cannot make an author or a date of', (t) =>
   withBase(async (base) => {
     for (const [from, to, why] of [
@@ -305,10 +332,10 @@ t.test('a patch that is in the base already is passed over, and that is said', (
 
 t.test('what an earlier run left half-done is put aside', (t) =>
   withBase(async (base) => {
-    const work = path.join(base.folder, 'apply');
+    const work = path.join(base.folder, 'series');
     await gitOut(treeOf(base), ['worktree', 'add', '--quiet', '--detach', work, base.commit]);
-    mkdirSync(path.join(base.folder, 'apply-mails'));
-    writeFileSync(path.join(base.folder, 'apply-mails', '0001.patch'), 'garbage');
+    mkdirSync(path.join(base.folder, 'series-mails'));
+    writeFileSync(path.join(base.folder, 'series-mails', '0001.patch'), 'garbage');
     t.match(await applySeries(base, seriesOf(GOOD), quiet), /^[0-9a-f]{40}$/);
   }),
 );

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Diffs: files, hunks, paths that no series may have, and where a hunk most likely belongs.
 import t from 'tap';
-import { cutHunk, likelyPlace, readDiff, readHunks, touchedFiles, unsafePath } from '../../model/diff.ts';
+import { likelyPlace, readDiff, readHunks, touchedFiles, unsafePath, whatIsCut } from '../../model/diff.ts';
 import { fixture } from '../temp.ts';
 
 const DIFF = '\n---\ndiff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n@@ -1 +1 @@\n-a\n+b\n';
@@ -125,7 +125,12 @@ t.test('a hunk that was cut off', async (t) => {
 t.test('the first hunk that has fewer lines than it says', async (t) => {
   const head = 'diff --git a/x.c b/x.c\n--- a/x.c\n+++ b/x.c\n';
   const whole = '@@ -1,3 +1,3 @@\n one\n-two\n+2\n three\n';
-  const checkCut = (text: string, header: string | undefined) => t.equal(cutHunk(text)?.header, header, text);
+  const checkCut = (text: string, header: string | undefined) =>
+    t.equal(
+      whatIsCut(text),
+      header === undefined ? undefined : `x.c, hunk "${header}" has not the lines that it says`,
+      text,
+    );
   checkCut(`${head}${whole}`, undefined);
   checkCut(`${head}${whole}-- \n2.39.5\n`, undefined);
   checkCut(`${head}${whole}\\ No newline at end of file\n`, undefined);
@@ -141,6 +146,26 @@ t.test('the first hunk that has fewer lines than it says', async (t) => {
 
 t.test('no hunks', async (t) => {
   for (const text of ['', '@@', '@@ -a +b @@', '@@ -1 @@', ' @@ -1 +1 @@']) t.same(readHunks(text), [], text);
+});
+
+t.test('a file of which nothing is said', async (t) => {
+  const head = 'diff --git a/d/x.c b/d/x.c\n';
+  const missing = 'd/x.c is named, and no change of it follows';
+  for (const [text, expected] of [
+    [head, missing],
+    [`${head}index 1111111..2222222 100644\n`, missing],
+    [`${head}index 1111111..2222222 100644\n--- a/d/x.c\n`, missing],
+    [`${head}index 1111111..2222222 100644\n--- a/d/x.c\n+++ b/d/x.c\n`, missing],
+    [`${head}new file mode 100644\nindex 0000000..2222222\n`, missing],
+    [`${head}new file mode 100644\nindex 0000000..e69de29\n`, undefined],
+    [`${head}deleted file mode 100644\nindex e69de29bb2d1..0000000000000\n`, undefined],
+    [`${head}old mode 100644\nnew mode 100755\n`, undefined],
+    ['diff --git a/x.c b/y.c\nsimilarity index 100%\nrename from x.c\nrename to y.c\n', undefined],
+    [`${head}index 1111111..2222222\nGIT binary patch\nliteral 1\nIcmZPo000310RR91\n\n`, undefined],
+    [`${head}${head}`, missing],
+    ['--- a/d/x.c\n+++ b/d/x.c\n', undefined],
+  ] as const)
+    t.equal(whatIsCut(text), expected, text);
 });
 
 // --- where a hunk belongs ---
