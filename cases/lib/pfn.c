@@ -18,6 +18,8 @@
 
 static char instance[64];
 static unsigned long traced_inode;
+/* Reading it takes records away, without the grace period that clearing takes. */
+static int records = -1;
 
 static u64 entry_of(const char *path, u64 index)
 {
@@ -63,7 +65,7 @@ static int write_to(const char *name, const char *text)
 int pfn_trace_start(int fd)
 {
 	struct stat st;
-	char filter[64];
+	char filter[64], path[96];
 	int err;
 
 	if (fstat(fd, &st))
@@ -73,7 +75,10 @@ int pfn_trace_start(int fd)
 	if (mkdir(instance, 0700))
 		return -1;
 	snprintf(filter, sizeof(filter), "i_ino == %lu", traced_inode);
-	if (!write_to(EVENT "/filter", filter) && !write_to(EVENT "/enable", "1"))
+	snprintf(path, sizeof(path), "%s/trace_pipe", instance);
+	records = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (records >= 0 && !write_to(EVENT "/filter", filter) &&
+	    !write_to(EVENT "/enable", "1"))
 		return 0;
 	err = errno;
 	pfn_trace_stop();
@@ -81,47 +86,52 @@ int pfn_trace_start(int fd)
 	return -1;
 }
 
-void pfn_trace_clear(void)
+/* "... dev 0:15 ino 2a pfn=0x1234 ofs=4096 order=0" */
+static void note(const char *line, u64 n, u64 *pfns)
 {
-	char path[96];
-	int fd;
+	const char *frame = strstr(line, "pfn=0x");
+	const char *offset = strstr(line, "ofs=");
+	char inode[32];
+	u64 page;
 
-	/* Opening it to write is what clears it. */
-	snprintf(path, sizeof(path), "%s/trace", instance);
-	fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
-	if (fd >= 0)
-		close(fd);
+	snprintf(inode, sizeof(inode), " ino %lx ", traced_inode);
+	if (!strstr(line, inode) || !frame || !offset)
+		return;
+	page = strtoull(offset + 4, NULL, 10) >> PAGE_SHIFT;
+	if (page < n)
+		pfns[page] = strtoull(frame + 6, NULL, 16);
 }
 
-/* "... dev 0:15 ino 2a pfn=0x1234 ofs=4096 order=0" */
-int pfn_traced(u64 n, u64 *pfns)
+void pfn_traced(u64 n, u64 *pfns)
 {
-	char path[96], line[512], inode[32];
-	FILE *file;
+	/* A read gives whole lines only. */
+	char text[8192];
+	ssize_t bytes;
 
-	memset(pfns, 0, n * sizeof(*pfns));
-	snprintf(path, sizeof(path), "%s/trace", instance);
-	snprintf(inode, sizeof(inode), " ino %lx ", traced_inode);
-	file = fopen(path, "re");
-	if (!file)
-		return -1;
-	while (fgets(line, sizeof(line), file)) {
-		const char *frame = strstr(line, "pfn=0x");
-		const char *offset = strstr(line, "ofs=");
-		u64 page;
+	for (u64 i = 0; i < n; i++)
+		pfns[i] = 0;
+	while ((bytes = read(records, text, sizeof(text) - 1)) > 0) {
+		char *line = text, *end;
 
-		if (!strstr(line, inode) || !frame || !offset)
-			continue;
-		page = strtoull(offset + 4, NULL, 10) >> PAGE_SHIFT;
-		if (page < n)
-			pfns[page] = strtoull(frame + 6, NULL, 16);
+		text[bytes] = '\0';
+		while ((end = strchr(line, '\n'))) {
+			*end = '\0';
+			note(line, n, pfns);
+			line = end + 1;
+		}
 	}
-	fclose(file);
-	return 0;
+}
+
+void pfn_trace_forget(void)
+{
+	pfn_traced(0, NULL);
 }
 
 void pfn_trace_stop(void)
 {
 	write_to(EVENT "/enable", "0");
+	if (records >= 0)
+		close(records);
+	records = -1;
 	rmdir(instance);
 }

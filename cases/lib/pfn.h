@@ -20,10 +20,10 @@ u64 pfn_flags(u64 pfn);
 int pfn_trace_start(int fd);
 /*
  * For each of the file's first @n pages the frame that it got last, 0 if it got
- * none, since the start or the last clear.  -1 with errno.
+ * none, since the start, the last call, or the last pfn_trace_forget().
  */
-int pfn_traced(u64 n, u64 *pfns);
-void pfn_trace_clear(void);
+void pfn_traced(u64 n, u64 *pfns);
+void pfn_trace_forget(void);
 void pfn_trace_stop(void);
 
 #endif /* KVM_HIL_PFN_H */

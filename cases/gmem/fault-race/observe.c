@@ -16,18 +16,20 @@
 #include "hostmem.h"
 #include "memslot.h"
 #include "probe_ops.h"
+#include "random.h"
 #include "sigbus.h"
 #include "supervise.h"
 
-#define NR		48
+/* Few: they can only meet in a page while one of them is about to have it. */
+#define NR		4
 #define FIRST		5
 #define SIZE		PAGES(NR)
 #define FILE_SIZE	PAGES(NR + FIRST)
 #define GPA		0x10003000ull
 
-#define ROUNDS_MIN	24
-#define ROUNDS_MAX	2000
-#define BUDGET_MS	250
+#define ROUNDS_MIN	50
+#define ROUNDS_MAX	4000
+#define BUDGET_MS	200
 #define OVERLAPS_MIN	4
 
 struct race_side {
@@ -41,6 +43,7 @@ struct race_side {
 	pthread_barrier_t *barrier;
 	void (*other)(struct race_side *s);
 	volatile u64 began, ended;
+	u64 delay_ns;
 	volatile bool stop;
 };
 
@@ -97,6 +100,9 @@ static void *other_thread(void *arg)
 		if (s->stop)
 			return NULL;
 		s->began = now_ns();
+		while (now_ns() - s->began < s->delay_ns)
+			;
+		s->began = now_ns();
 		s->other(s);
 		s->ended = now_ns();
 		pthread_barrier_wait(s->barrier);
@@ -125,7 +131,7 @@ static void race(struct race_side *s, const char *name,
 		 void (*fill)(struct race_side *s), void (*other)(struct race_side *s))
 {
 	struct tally t = { 0 };
-	u64 start = now_ns();
+	u64 start = now_ns(), took = 0;
 	pthread_t thread;
 	int err;
 
@@ -143,12 +149,15 @@ static void race(struct race_side *s, const char *name,
 		if (gmem_punch(s->gmem, 0, FILE_SIZE))
 			setup_failed("punching a hole", errno);
 		s->tag += 0x100;
+		/* Somewhere between the start and the end of what the other does. */
+		s->delay_ns = took ? random_below(took) : 0;
 		pthread_barrier_wait(s->barrier);
 		began = now_ns();
 		fill(s);
 		ended = now_ns();
 		pthread_barrier_wait(s->barrier);
 		t.rounds++;
+		took = ended - began;
 		t.overlaps += s->began < ended && began < s->ended;
 		look(s, &t);
 	}
@@ -165,7 +174,7 @@ static void host_punches(struct race_side *s)
 	/* When the filling is over for sure. */
 	while (*(volatile u64 *)(s->window + SIZE - 8) != probe_pattern(s->tag + NR - 1, 511))
 		;
-	if (gmem_punch(s->gmem, PAGES(FIRST + 7), PAGE_SIZE))
+	if (gmem_punch(s->gmem, PAGES(FIRST + 2), PAGE_SIZE))
 		setup_failed("punching a hole", errno);
 }
 

@@ -22,7 +22,7 @@ void fault_fresh(struct fault *f)
 	if (gmem_punch(f->gmem, 0, FILE_SIZE))
 		setup_failed("punching a hole", errno);
 	if (traced)
-		pfn_trace_clear();
+		pfn_trace_forget();
 }
 
 void fault_resident(struct fault *f, char *map)
@@ -33,10 +33,10 @@ void fault_resident(struct fault *f, char *map)
 		gmem_residency(f->gmem, 0, FILE_SIZE, map);
 		return;
 	}
-	if (!traced || pfn_traced(FILE_PAGES, pfns)) {
-		map[0] = '\0';
+	map[0] = '\0';
+	if (!traced)
 		return;
-	}
+	pfn_traced(FILE_PAGES, pfns);
 	for (int i = 0; i < FILE_PAGES; i++)
 		map[i] = pfns[i] ? '1' : '0';
 	map[FILE_PAGES] = '\0';
