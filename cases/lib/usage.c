@@ -30,11 +30,25 @@ struct usage usage_now(void)
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	vmstat_refresh();
 	return (struct usage){
-		.slab = meminfo_kib("SUnreclaim"),
+		.slab = meminfo_kib("Slab"),
 		.vmalloc = meminfo_kib("VmallocUsed"),
 		.used = -meminfo_kib("MemFree"),
 		.files = files_open(),
 	};
+}
+
+struct usage usage_settled(void)
+{
+	struct usage last = usage_now(), now;
+
+	for (int i = 0; i < LOOKS; i++) {
+		poll(NULL, 0, LOOK_MS);
+		now = usage_now();
+		if (now.slab >= last.slab)
+			break;
+		last = now;
+	}
+	return now;
 }
 
 bool usage_quiet(const struct usage *grown)

@@ -11,7 +11,7 @@
 
 /* In KiB, but for the last.  As growth: what there is more of than before. */
 struct usage {
-	long slab;	/* SUnreclaim */
+	long slab;	/* Slab: the book of a gmem's bindings counts as reclaimable */
 	long vmalloc;	/* VmallocUsed */
 	long used;	/* less MemFree */
 	long files;	/* open files of the whole system */
@@ -24,6 +24,8 @@ struct usage {
 #define USAGE_NOISE_FILES	8
 
 struct usage usage_now(void);
+/* The same, once RCU has freed what was let go before: that must not hide a growth. */
+struct usage usage_settled(void);
 /* Waits for what RCU frees late, for as long as there is more than noise. */
 struct usage usage_grown(const struct usage *before);
 

@@ -151,6 +151,16 @@ static int allocate(void *ctx)
 	return gmem_allocate(a->fd, PAGES(1), PAGES(ALLOCATED));
 }
 
+/* Pages that have memory want none: without any, nothing fails. */
+static bool all_allocated(struct alloc *a)
+{
+	int ret;
+
+	failalloc_arm(FAIL_PAGES, 0);
+	ret = allocate(a);
+	return !failalloc_disarm() && !ret;
+}
+
 /*
  * Pages that did get memory may keep it, from the first on, but no other page has
  * any; and a second try finishes it.
@@ -161,14 +171,14 @@ static bool allocate_whole(void *ctx, bool done)
 	char map[FILE_PAGES + 1];
 	size_t got;
 
-	if (!gmem_residency_known())
-		return true;
-	gmem_residency(a->fd, 0, FILE_SIZE, map);
-	got = strspn(map + 1, "1");
-	if (map[0] != '0' || strspn(map + 1 + got, "0") != FILE_PAGES - 1 - got ||
-	    (done ? got != ALLOCATED : got >= ALLOCATED))
-		return false;
-	return !allocate(a);
+	if (gmem_residency_known()) {
+		gmem_residency(a->fd, 0, FILE_SIZE, map);
+		got = strspn(map + 1, "1");
+		if (map[0] != '0' || strspn(map + 1 + got, "0") != FILE_PAGES - 1 - got ||
+		    (done ? got != ALLOCATED : got >= ALLOCATED))
+			return false;
+	}
+	return done ? all_allocated(a) : !allocate(a) && all_allocated(a);
 }
 
 static int punch(void *ctx)

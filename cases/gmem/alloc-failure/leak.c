@@ -82,7 +82,7 @@ static void repeat(struct alloc *a, const struct leaky *c, u32 n, struct tally *
 	for (int i = 0; i < c->rounds / 4; i++)
 		fails(a, c, n);
 	for (int try = 0; try < USAGE_TRIES; try++) {
-		before = usage_now();
+		before = usage_settled();
 		for (int i = 0; i < c->rounds; i++)
 			fails(a, c, n);
 		grown = usage_grown(&before);
@@ -112,7 +112,7 @@ static void observe_leaks(struct alloc *a, const struct leaky *c)
 static void control(struct alloc *a)
 {
 	static int kept[KEPT];
-	struct usage before = usage_now(), grown;
+	struct usage before = usage_settled(), grown;
 
 	step(alloc_name(a, "leak.control", NULL));
 	for (int i = 0; i < KEPT; i++)

@@ -30,27 +30,38 @@ static void made(struct work *w)
 	close(life_gmem(w->l));
 }
 
-/* Pages 1 to 13: several entries, of several sizes, in the file's bindings. */
+/*
+ * Far out in a sparse file, so that the book of its bindings has many levels: what
+ * is forgotten of it counts several times.
+ */
+#define FAR_BYTES	BIT(42)
+#define FAR_FIRST	(FAR_BYTES / PAGE_SIZE - 20)
+
+static int far_gmem(const struct work *w)
+{
+	return vm_create_guest_memfd(w->l->vm, FAR_BYTES, w->l->flags);
+}
+
 static void bound(struct work *w)
 {
-	life_bind(w->l, SLOT, GPA, w->fd, 1, 13);
+	life_bind(w->l, SLOT, GPA, w->fd, FAR_FIRST, 13);
 	__vm_delete_slot(w->l->vm, SLOT);
 }
 
 static void closed_while_bound(struct work *w)
 {
-	int fd = life_gmem(w->l);
+	int fd = far_gmem(w);
 
-	life_bind(w->l, SLOT, GPA, fd, 1, 13);
+	life_bind(w->l, SLOT, GPA, fd, FAR_FIRST, 13);
 	close(fd);
 	__vm_delete_slot(w->l->vm, SLOT);
 }
 
 static void deleted_before_close(struct work *w)
 {
-	int fd = life_gmem(w->l);
+	int fd = far_gmem(w);
 
-	life_bind(w->l, SLOT, GPA, fd, 1, 13);
+	life_bind(w->l, SLOT, GPA, fd, FAR_FIRST, 13);
 	__vm_delete_slot(w->l->vm, SLOT);
 	close(fd);
 }
@@ -73,7 +84,7 @@ static void refused(struct work *w)
 {
 	struct life *l = w->l;
 
-	life_bind(l, SLOT, GPA, w->fd, 4, FILE_PAGES);
+	life_bind(l, SLOT, GPA, w->fd, FAR_BYTES / PAGE_SIZE - 1, 2);
 	__vm_set_user_memory_region2(l->vm, SLOT, KVM_MEM_GUEST_MEMFD, BIT(52), FILE_SIZE,
 				     l->hva, w->fd, 0);
 	__vm_set_user_memory_region2(l->vm, SLOT, KVM_MEM_GUEST_MEMFD, GPA, FILE_SIZE,
@@ -160,7 +171,7 @@ static const struct {
 	int rounds;
 	bool every;	/* kind; the others are seen enough of with one */
 } works[] = {
-	{ "growth.made", made, 1500, false },
+	{ "growth.made", made, 3500, false },
 	{ "growth.bound", bound, 100, false },
 	{ "growth.closed_while_bound", closed_while_bound, 100, true },
 	{ "growth.deleted_before_close", deleted_before_close, 100, false },
@@ -182,7 +193,7 @@ static void observe_growth(struct work *w, const char *what, void (*round)(struc
 	for (int i = 0; i < rounds / 4 + 1; i++)
 		round(w);
 	for (int try = 0; try < USAGE_TRIES; try++) {
-		before = usage_now();
+		before = usage_settled();
 		for (int i = 0; i < rounds; i++)
 			round(w);
 		grown = usage_grown(&before);
@@ -196,10 +207,11 @@ void life_growth(struct life *l)
 {
 	struct life own = life_twin(l);
 	struct work w = {
-		.l = &own, .fd = life_gmem(&own),
+		.l = &own,
 		.big = vm_create_guest_memfd(own.vm, BIG_BYTES, own.flags),
 	};
 
+	w.fd = far_gmem(&w);
 	observe_growth(&w, "growth.control", leaked, KEPT / 4);
 	while (nr_kept)
 		close(kept[--nr_kept]);
