@@ -260,6 +260,18 @@ static void cpuid(struct probe_mailbox *mb)
 	mb->ret[3] = d;
 }
 
+static void peek(struct probe_mailbox *mb, uint64_t address, uint64_t pages)
+{
+	uint64_t i;
+
+	for (i = 0; i < pages && i < PROBE_PEEK_PAGES; i++) {
+		uint64_t page = address + i * PROBE_PAGE;
+
+		mb->words[i] = load(page + probe_peek_word(page) * 8, 8);
+		mb->ret[0] = i + 1;
+	}
+}
+
 static uint32_t obey(struct probe_mailbox *mb)
 {
 	uint64_t a0 = mb->arg[0], a1 = mb->arg[1], a2 = mb->arg[2];
@@ -310,6 +322,9 @@ static uint32_t obey(struct probe_mailbox *mb)
 		break;
 	case PROBE_CPUID:
 		cpuid(mb);
+		break;
+	case PROBE_PEEK:
+		peek(mb, a0, a1);
 		break;
 	default:
 		return PROBE_UNKNOWN_OP;

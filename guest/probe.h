@@ -57,6 +57,10 @@ enum probe_op {
 	PROBE_HYPERCALL,
 	/* arg: leaf, subleaf                             ret: EAX EBX ECX EDX */
 	PROBE_CPUID,
+	/* arg: address of a page, pages: loads one word of each into words[]
+	 * ret: pages so far, so that it shows which one was not to be had
+	 */
+	PROBE_PEEK,
 	PROBE_NR_OPS,
 };
 
@@ -77,6 +81,8 @@ enum {
 #define PROBE_PAGE_ZERO		'z'	/* zero, in every word */
 #define PROBE_PAGE_OTHER	'x'	/* anything else */
 #define PROBE_MAP_PAGES		64
+
+#define PROBE_PEEK_PAGES	32
 
 /*
  * A loop keeps the vCPU in the guest.  The host tells it by @phase what to
@@ -116,6 +122,7 @@ struct probe_mailbox {
 	volatile uint64_t cr2;
 
 	volatile uint8_t map[PROBE_MAP_PAGES];
+	volatile uint64_t words[PROBE_PEEK_PAGES];
 	struct probe_loop loop;
 } __attribute__((aligned(64)));
 
@@ -126,6 +133,15 @@ struct probe_header {
 	uint32_t stub_bytes;	/* distance of one stub to the next */
 	uint32_t nr_stubs;
 };
+
+/*
+ * The word of the page at @address that PROBE_PEEK loads: another one in each
+ * page, so that a page which shows its neighbour's data does not look right.
+ */
+static inline uint32_t probe_peek_word(uint64_t address)
+{
+	return (uint32_t)(address / PROBE_PAGE * 131 % 512);
+}
 
 /*
  * Word @word of a page filled with @tag.  The first and the last byte of every

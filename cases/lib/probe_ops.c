@@ -142,6 +142,15 @@ struct probe_exit probe_survey(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 	return e;
 }
 
+struct probe_exit probe_peek(struct kvm_vcpu *vcpu, gpa_t gpa, u64 pages, u64 *words)
+{
+	struct probe_exit e = RUN(vcpu, PROBE_PEEK, true, gpa, pages);
+
+	for (u64 i = 0; i < e.value && i < PROBE_PEEK_PAGES; i++)
+		words[i] = vcpu->mailbox->words[i];
+	return e;
+}
+
 struct probe_exit probe_rdmsr(struct kvm_vcpu *vcpu, u32 msr)
 {
 	return RUN(vcpu, PROBE_RDMSR, true, msr);

@@ -49,6 +49,12 @@ struct probe_exit probe_fill(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u32 ta
 struct probe_exit probe_survey(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 			       u32 tag, char *map);
 
+/*
+ * One word of each page, that of probe_peek_word(), into @words; the value is how
+ * many were had before the exit, all @pages (at most PROBE_PEEK_PAGES) if done.
+ */
+struct probe_exit probe_peek(struct kvm_vcpu *vcpu, gpa_t gpa, u64 pages, u64 *words);
+
 struct probe_exit probe_rdmsr(struct kvm_vcpu *vcpu, u32 msr);
 struct probe_exit probe_wrmsr(struct kvm_vcpu *vcpu, u32 msr, u64 value);
 /* With the instruction that the CPU's vendor has; the value is RAX. */

@@ -1,49 +1,62 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "kvm.h"
 #include "stats.h"
 
-/* Far above what KVM has; a header that says more is not believed. */
-#define NAME_MAX_BYTES	256
-#define DESC_MAX	1024
+#define NAME_BYTES	64	/* KVM's names have at most 48 */
+#define NO_STAT		(~0ull)
 
-static long long value_of(int fd, const struct kvm_stats_header *h, const char *name)
+static bool read_at(int fd, void *p, size_t bytes, u64 offset)
 {
-	size_t bytes = sizeof(struct kvm_stats_desc) + h->name_size;
-	struct kvm_stats_desc *desc = malloc(bytes + 1);
-	long long found = -1;
-
-	for (u32 i = 0; desc && found < 0 && i < h->num_desc; i++) {
-		u64 value;
-
-		if (pread(fd, desc, bytes, (off_t)(h->desc_offset + i * bytes)) !=
-		    (ssize_t)bytes)
-			break;
-		((char *)desc)[bytes] = '\0';
-		if (strcmp(desc->name, name) || desc->size != 1)
-			continue;
-		if (pread(fd, &value, sizeof(value),
-			  (off_t)(h->data_offset + desc->offset)) == sizeof(value))
-			found = (long long)value;
-	}
-	free(desc);
-	return found;
+	return pread(fd, p, bytes, (off_t)offset) == (ssize_t)bytes;
 }
 
-long long vm_stat(const struct kvm_vm *vm, const char *name)
+static u64 find(int fd, const char *wanted)
 {
-	int fd = ioctl(vm->fd, KVM_GET_STATS_FD, NULL);
-	struct kvm_stats_header h;
-	long long found = -1;
+	struct kvm_stats_header header;
+	struct {
+		struct kvm_stats_desc desc;
+		char name[NAME_BYTES];
+	} entry;
+	u64 value, step;
 
-	if (fd < 0)
-		return -1;
-	if (pread(fd, &h, sizeof(h), 0) == sizeof(h) && h.name_size <= NAME_MAX_BYTES &&
-	    h.num_desc <= DESC_MAX)
-		found = value_of(fd, &h, name);
-	close(fd);
-	return found;
+	if (!read_at(fd, &header, sizeof(header), 0) ||
+	    header.name_size > NAME_BYTES)
+		return NO_STAT;
+	step = sizeof(entry.desc) + header.name_size;
+	for (u32 i = 0; i < header.num_desc; i++) {
+		if (!read_at(fd, &entry, step, header.desc_offset + i * step))
+			return NO_STAT;
+		entry.name[NAME_BYTES - 1] = '\0';
+		if (strcmp(entry.name, wanted))
+			continue;
+		if (!read_at(fd, &value, sizeof(value),
+			     header.data_offset + entry.desc.offset))
+			return NO_STAT;
+		return value;
+	}
+	return NO_STAT;
+}
+
+static u64 stat_of(int fd, const char *name)
+{
+	int stats = ioctl(fd, KVM_GET_STATS_FD, NULL);
+	u64 value;
+
+	if (stats < 0)
+		return NO_STAT;
+	value = find(stats, name);
+	close(stats);
+	return value;
+}
+
+u64 vm_stat(const struct kvm_vm *vm, const char *name)
+{
+	return stat_of(vm->fd, name);
+}
+
+u64 vcpu_stat(const struct kvm_vcpu *vcpu, const char *name)
+{
+	return stat_of(vcpu->fd, name);
 }

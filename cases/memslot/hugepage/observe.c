@@ -81,7 +81,7 @@ void huge_survey(struct huge *h, const char *name, gpa_t gpa, u64 first, u64 n)
 	e.valued = false;
 	observe(name, f_exit(&e), f_int("wrong", (long long)wrong),
 		f_first("first_wrong", wrong, first_wrong),
-		f_int("mapped_huge", vm_stat(h->vm, "pages_2m")));
+		f_int("mapped_huge", (long long)vm_stat(h->vm, "pages_2m")));
 }
 
 void huge_read(struct huge *h, const char *name, gpa_t gpa)
@@ -215,7 +215,7 @@ static void memslot_hugepage(void)
 	long had;
 
 	fact_bool("smp", cpus_allowed() >= 2);
-	fact_bool("counted", vm_stat(vm, "pages_2m") >= 0);
+	fact_bool("counted", vm_stat(vm, "pages_2m") != ~0ull);
 	fact_bool("zap_one", huge_zap_one(vm));
 	fact_bool("manual_log", vm_check_cap(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) ==
 		  (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET));
