@@ -45,7 +45,14 @@ export async function runMutants(o: MutateOptions): Promise<MutationDocument> {
   const [host] = await o.hosts(program);
   if (host === undefined)
     throw new InfraError({ code: 'no-host', message: 'there is no host to run mutants on' });
-  const bench: Bench = { o, program, host, parents: new Parents(o, program, host), contracts: new Map() };
+  const bench: Bench = {
+    o,
+    program,
+    host,
+    parents: new Parents(o, program, host),
+    contracts: new Map(),
+    over: false,
+  };
   const builds: Promise<Built>[] = [];
   const buildUpTo = (last: number) => {
     while (builds.length <= Math.min(last, queue.length - 1)) {
@@ -60,10 +67,12 @@ export async function runMutants(o: MutateOptions): Promise<MutationDocument> {
   try {
     let since = clock.now();
     for (const [index, job] of queue.entries()) {
-      // The base is built before the first mutant, and runs its cases while that one is built.
-      if (index === 0) await bench.parents.of(job.result.series);
+      // The base is built before the first mutant, and runs its cases while that one is built. Without a base there is
+      // nothing; without a series, its own mutants are errors.
+      const onBase = job.result.series === null;
+      if (onBase) await bench.parents.of(null);
       buildUpTo(index + AHEAD_MAX);
-      await bench.parents.reference(job.result.series);
+      if (onBase) await bench.parents.reference(null);
       if (index === 0) since = clock.now();
       await judgeMutant(bench, job, builds[index] as Promise<Built>);
       job.result.tookMs = Math.round(clock.now() - since);
@@ -78,6 +87,7 @@ export async function runMutants(o: MutateOptions): Promise<MutationDocument> {
     sink({ type: 'run.interrupted', why: messageOf(error) });
     throw new InterruptedError();
   } finally {
+    bench.over = true;
     await Promise.allSettled(builds);
   }
 }
@@ -95,6 +105,8 @@ interface Bench {
   host: Host;
   parents: Parents;
   contracts: Map<string, CompiledContract>;
+  /** Nothing more is to be built: the run is over, well or not. */
+  over: boolean;
 }
 
 interface Ready {
@@ -137,7 +149,7 @@ async function buildMutant(bench: Bench, { kept, result }: Job): Promise<Built> 
   const { o } = bench;
   const { workshop, clock } = o;
   const run = new RunDir(folderOf(o, result.id));
-  if (o.signal.aborted) throw new InterruptedError();
+  if (o.signal.aborted || bench.over) throw new InterruptedError();
   try {
     const parent = await bench.parents.of(result.series);
     await run.emptyFolder(run.root);

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { exists, writeWhole } from '../effects/files.ts';
 import { RunDir } from '../effects/run-dir.ts';
-import { InfraError } from '../errors.ts';
+import { InfraError, KernelError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { Event, EventSink } from '../model/events.ts';
 import type { SelftestBuild } from '../model/image.ts';
@@ -58,7 +58,7 @@ export class Parents {
     this.host = host;
   }
 
-  /** @throws HilError when it does not apply or build */
+  /** @throws InfraError or UsageError when there is none: a mutant is not to blame for that */
   of(series: string | null): Promise<Parent> {
     return once(this.parents, series, () => this.build(series));
   }
@@ -79,12 +79,24 @@ export class Parents {
 
   private async build(series: string | null): Promise<Parent> {
     const { workshop, document, run } = this.o;
-    const { name, commit } = await workshop.parent(series);
-    if (series === null) Object.assign(document.base, { name, commit });
     const logFile = run.path('reference', `${series ?? 'base'}.build.log`);
     await writeWhole(logFile, '');
-    const image = await workshop.image('base', commit, logFile, false);
-    return { name, commit, hash: image.hash, code: await workshop.code(image) };
+    try {
+      const { name, commit } = await workshop.parent(series);
+      if (series === null) Object.assign(document.base, { name, commit });
+      const image = await workshop.image('base', commit, logFile, false);
+      return { name, commit, hash: image.hash, code: await workshop.code(image) };
+    } catch (error) {
+      if (!(error instanceof KernelError)) throw error;
+      const { code, message, detail } = error;
+      const what = `without a mutant: ${message}`;
+      throw new InfraError({
+        code,
+        message: what,
+        ...(detail === undefined ? {} : { detail }),
+        cause: error,
+      });
+    }
   }
 
   private async run(series: string | null): Promise<Reference> {

@@ -36,6 +36,8 @@ export interface Setup {
   /** What a case does without a mutant. */
   play?: (id: string, run: number) => ScriptedCase | undefined;
   against?: boolean;
+  /** Throws when there is nothing to plant mutants on. */
+  parent?: (series: string | null) => void;
   onEvent?: (event: Event, root: string) => void;
   signal?: AbortSignal;
   /** A folder that an earlier run left. */
@@ -200,7 +202,10 @@ function fakeWorkshop(setup: Setup, folder: string, taken: string[]): MutantWork
   const parent = (series: string | null) => (series === null ? 'base' : series);
   return {
     base: async () => ({ name: 'a fake base', commit: 'base' }),
-    parent: async (series) => ({ name: parent(series), commit: parent(series) }),
+    parent: async (series) => {
+      setup.parent?.(series);
+      return { name: parent(series), commit: parent(series) };
+    },
     plant: async (_, { id }) => {
       setup.mutants[id.slice(5)]?.plant?.();
       return `mutant ${id.slice(5)}`;

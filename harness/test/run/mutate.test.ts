@@ -175,6 +175,27 @@ t.test('a mutant of a series is compared with the series', (t) =>
   ),
 );
 
+t.test('a series that does not fit is no fault of its mutants, and no matter of the others', (t) =>
+  withMutants(
+    {
+      mutants: {
+        one: { series: 'conflicts', play: kills('gmem/one') },
+        two: { series: 'no-boot', play: kills('gmem/one') },
+        'no-boot': { boot: throws(broken.boot) },
+        three: { play: kills('gmem/one') },
+      },
+      parent: (series) => {
+        if (series === 'conflicts') throw broken.build;
+      },
+    },
+    ({ outcomes, result }) => {
+      t.same(outcomes, { one: 'error', two: 'error', 'no-boot': 'killed-by-boot', three: 'killed' });
+      t.match(result('one').text, /without a mutant: the kernel does not build/);
+      t.match(result('two').text, /no-boot: kernel\/boot without a mutant/);
+    },
+  ),
+);
+
 t.test('without a base there is nothing to compare with', async (t) => {
   const setup: Setup = { mutants: { base: { boot: throws(broken.boot) } } };
   await t.rejects(
