@@ -5,8 +5,10 @@
 type Schema = Record<string, unknown>;
 
 export interface Known {
-  /** The commit, upstream, that fixes it. */
-  commit: string;
+  /** The commit, upstream, that fixes it; without one, `seen`. */
+  commit?: string;
+  /** A release that shows it, and for which there is no fix. */
+  seen?: string;
   why: string;
 }
 
@@ -220,7 +222,8 @@ function wrongAnnotation(schema: Schema): string | undefined {
   const texts = (value: unknown, ...names: string[]) =>
     isSchema(value) && names.every((name) => typeof value[name] === 'string');
   if (control !== undefined && typeof control !== 'boolean') return '"control" is true or false';
-  if (known !== undefined && !texts(known, 'commit', 'why')) return '"known" has a "commit" and a "why"';
+  if (known !== undefined && !texts(known, 'commit', 'why') && !texts(known, 'seen', 'why'))
+    return '"known" has a "why", and the "commit" that fixes it or a release on which it was "seen"';
   if (weak !== undefined && !texts(weak, 'on', 'why')) return '"weak" has an "on" and a "why"';
   const names = Array.isArray(volatile) && volatile.every((name) => typeof name === 'string');
   return volatile === undefined || names ? undefined : '"volatile" is a list of field names';

@@ -72,7 +72,7 @@ export interface InvariantResult {
   observed?: unknown;
   /** Why the schema refused it, one entry a violated keyword. */
   violations?: string[];
-  known?: { commit: string; why: string };
+  known?: { commit?: string; seen?: string; why: string };
   /** Present when the pass proves little on this host. */
   evidence?: { strength: 'weak'; why: string };
   comparison?: Comparison;

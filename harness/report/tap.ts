@@ -38,12 +38,20 @@ export function excuseOf(test: TestResult, hasSeries: boolean): string | undefin
   if (test.counts) return undefined;
   const failed = test.invariants.filter((one) => one.verdict === 'fail');
   const commits = [...new Set(failed.flatMap((one) => one.known?.commit ?? []))];
-  if (test.reason.code === 'known' && commits.length > 0) return `fixed by ${named(commits)}`;
+  const releases = [...new Set(failed.flatMap((one) => one.known?.seen ?? []))];
+  if (test.reason.code === 'known' && commits.length + releases.length > 0) return knownBy(commits, releases);
   if (test.comparison === 'same-failure') return 'also on base';
   return hasSeries && test.kernel === 'base' ? 'on base, not of the series' : undefined;
 }
 
 // --- internal ---
+
+function knownBy(commits: readonly string[], releases: readonly string[]): string {
+  return [
+    ...(commits.length === 0 ? [] : [`fixed by ${named(commits)}`]),
+    ...(releases.length === 0 ? [] : [`also in ${named(releases)}, not fixed`]),
+  ].join('; ');
+}
 
 function named(commits: readonly string[]): string {
   const more = commits.length - COMMITS_MAX;
@@ -134,7 +142,7 @@ function invariantLines(
         ...(invariant.comparison === undefined ? {} : { comparison: invariant.comparison }),
         ...(invariant.known === undefined
           ? {}
-          : { known: `${invariant.known.commit}: ${invariant.known.why}` }),
+          : { known: `${invariant.known.commit ?? invariant.known.seen}: ${invariant.known.why}` }),
         ...(invariant.expected === undefined ? {} : { expected: invariant.expected }),
         ...(invariant.observed === undefined ? {} : { observed: invariant.observed }),
         ...(invariant.violations === undefined ? {} : { violations: invariant.violations }),
@@ -149,7 +157,10 @@ function excuseOfInvariant(
   invariant: InvariantResult,
   hasSeries: boolean,
 ): string | undefined {
-  if (invariant.known !== undefined && !invariant.counts) return `fixed by ${invariant.known.commit}`;
+  if (invariant.known !== undefined && !invariant.counts) {
+    const { commit, seen } = invariant.known;
+    return knownBy(commit === undefined ? [] : [commit], seen === undefined ? [] : [seen]);
+  }
   if (invariant.comparison === 'same-failure') return 'also on base';
   // What the whole test is excused for, its parts are too: a reader that flattens must not count them.
   return excuseOf(test, hasSeries);

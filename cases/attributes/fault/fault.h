@@ -32,6 +32,7 @@ void fault_fallocate(struct dual *d);	/* fallocate.c */
 void fault_host_memory(struct dual *d);	/* hostside.c */
 void fault_closed(void);		/* exits.c */
 void fault_other_kinds(void);		/* kinds.c */
+void fault_mmio(void);			/* mmio.c */
 void fault_failing(struct dual *d);	/* failing.c */
 
 #endif /* KVM_HIL_ATTRIBUTES_FAULT_H */

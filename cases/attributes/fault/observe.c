@@ -53,5 +53,6 @@ static void attributes_fault(void)
 	dual_free(&d);
 	fault_closed();
 	fault_other_kinds();
+	fault_mmio();
 }
 CASE("attributes/fault", attributes_fault);

@@ -180,6 +180,11 @@ const knownBy = (...commits: string[]): Partial<TestResult> => ({
   invariants: commits.map((commit) => ({ ...known, known: { commit, why: '' } })),
 });
 checkExcuse(knownBy('abc', 'def', 'abc'), true, 'fixed by abc, def');
+checkExcuse(
+  { ...knownBy(), invariants: [{ ...known, known: { seen: '7.3.4', why: '' } }] },
+  true,
+  'also in 7.3.4, not fixed',
+);
 checkExcuse(knownBy('a', 'b', 'c', 'd', 'e', 'f', 'g'), true, 'fixed by a, b, c, d, e and 2 more');
 
 t.test('a list of nothing is a list', async (t) => {
