@@ -4,6 +4,7 @@
  * page must be started anew, and no entry may be lost when the ring is full.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "random.h"
 #include "ring.h"
@@ -134,6 +135,8 @@ void ring_full(struct rings *r)
 	volatile u64 *word;
 	int reset;
 
+	/* What was stored before must not look like the store that waits. */
+	memset(r->mem, 0, PAGES(NR));
 	step("full.stores");
 	while (stored < NR) {
 		e = ring_store(ring, 1, stored);
