@@ -57,19 +57,24 @@ bool usage_quiet(const struct usage *grown)
 	       grown->used <= USAGE_NOISE_USED_KIB && grown->files <= USAGE_NOISE_FILES;
 }
 
+struct usage usage_since(const struct usage *before)
+{
+	struct usage now = usage_now();
+
+	return (struct usage){
+		.slab = now.slab - before->slab,
+		.vmalloc = now.vmalloc - before->vmalloc,
+		.used = now.used - before->used,
+		.files = now.files - before->files,
+	};
+}
+
 struct usage usage_grown(const struct usage *before)
 {
 	struct usage grown;
 
 	for (int i = 0; i < LOOKS; i++) {
-		struct usage now = usage_now();
-
-		grown = (struct usage){
-			.slab = now.slab - before->slab,
-			.vmalloc = now.vmalloc - before->vmalloc,
-			.used = now.used - before->used,
-			.files = now.files - before->files,
-		};
+		grown = usage_since(before);
 		if (usage_quiet(&grown))
 			break;
 		poll(NULL, 0, LOOK_MS);

@@ -26,6 +26,8 @@ struct usage {
 struct usage usage_now(void);
 /* The same, once RCU has freed what was let go before: that must not hide a growth. */
 struct usage usage_settled(void);
+/* What there is more of than @before, at one look. */
+struct usage usage_since(const struct usage *before);
 /* Waits for what RCU frees late, for as long as there is more than noise. */
 struct usage usage_grown(const struct usage *before);
 

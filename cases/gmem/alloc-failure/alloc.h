@@ -37,6 +37,7 @@ struct alloc {
 
 extern const struct fail_call ioctl_calls[], access_calls[];
 extern const size_t nr_ioctl_calls, nr_access_calls;
+extern const struct fail_call wide_call;	/* wide.c */
 
 const char *alloc_name(const struct alloc *a, const char *name, const char *how);
 

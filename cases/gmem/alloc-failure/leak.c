@@ -117,7 +117,7 @@ static void control(struct alloc *a)
 	step(alloc_name(a, "leak.control", NULL));
 	for (int i = 0; i < KEPT; i++)
 		kept[i] = vm_create_guest_memfd(a->vm, FILE_SIZE, a->flags);
-	grown = usage_grown(&before);
+	grown = usage_since(&before);
 	observe(alloc_name(a, "leak.control", NULL), f_int("rounds", KEPT), f_usage(&grown));
 	for (int i = 0; i < KEPT; i++)
 		close(kept[i]);

@@ -56,6 +56,7 @@ static void one_kind(const char *kind, unsigned long type, u64 flags, bool debug
 		a.window = gmem_map(a.fd, 0, FILE_SIZE);
 	attempt(alloc_name(&a, "failures", NULL));
 	sweeps(&a, ioctl_calls, nr_ioctl_calls);
+	sweeps(&a, &wide_call, 1);
 	sweeps(&a, access_calls, nr_access_calls);
 	alloc_leaks(&a);
 

@@ -15,7 +15,7 @@
 #include "lifetime.h"
 #include "random.h"
 
-#define ROUNDS		4
+#define ROUNDS		2
 #define STORM_BYTES	MIB(2)
 #define GONE_MS		2000
 

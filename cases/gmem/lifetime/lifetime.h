@@ -65,6 +65,7 @@ void life_store(struct life *l, gpa_t gpa, u64 n, char *map);
 struct probe_exit life_last_fault(void);
 
 void life_slots(struct life *l);		/* slots.c */
+void life_sizes(struct life *l);		/* sizes.c */
 void life_release(struct life *l);		/* release.c */
 void life_keepers(struct life *l);		/* keepers.c */
 void life_vms(struct life *l);			/* vms.c */

@@ -113,6 +113,9 @@ static void one_kind(const char *kind, unsigned long type, u64 flags, bool debug
 
 	attempt(life_name(&l, "release"));
 	life_slots(&twin);
+	/* The book of bindings is the same for all kinds. */
+	if (flags & GUEST_MEMFD_FLAG_MMAP)
+		life_sizes(&twin);
 	life_release(&twin);
 	life_keepers(&twin);
 	life_vms(&twin);

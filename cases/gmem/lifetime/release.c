@@ -197,9 +197,50 @@ static void several_files(struct life *l)
 		__vm_delete_slot(l->vm, 10 + i);
 }
 
+/* Each of a file of its own, by where in the file it lies. */
+static const struct reach {
+	const char *name;
+	u64 first, n;
+} reaches[] = {
+	{ "start", 0, 4 },
+	{ "end", FILE_PAGES - 4, 4 },
+	{ "whole", 0, FILE_PAGES },
+	{ "middle", 5, 6 },
+	{ "first_page", 0, 1 },
+	{ "last_page", FILE_PAGES - 1, 1 },
+};
+
+/*
+ * The guest has every page of the slot at the close, and none after it.  It stores
+ * only where it cannot read: a page that is still there may be somebody else's.
+ */
+static void closed_with_reach(struct life *l, const struct reach *r)
+{
+	char before[FILE_PAGES + 1], read[FILE_PAGES + 1], written[FILE_PAGES + 1] = "";
+	char name[64];
+	int fd = life_gmem(l);
+	bool gone;
+
+	snprintf(name, sizeof(name), "close.reach.%s", r->name);
+	step(life_name(l, name));
+	life_bind(l, 1, LIFE_GPA(1), fd, r->first, r->n);
+	life_fill(l, LIFE_GPA(1), 1, r->first, r->n);
+	life_look(l, LIFE_GPA(1), 1, r->first, r->n, before);
+	close(fd);
+	life_look(l, LIFE_GPA(1), 1, r->first, r->n, read);
+	gone = strspn(read, "f") == r->n;
+	if (gone)
+		life_store(l, LIFE_GPA(1), r->n, written);
+	observe(life_name(l, name), f_str("before", before), f_str("read", read),
+		f_str("written", gone ? written : NULL));
+	__vm_delete_slot(l->vm, 1);
+}
+
 void life_release(struct life *l)
 {
 	closed_while_bound(l);
+	for (size_t i = 0; i < ARRAY_SIZE(reaches); i++)
+		closed_with_reach(l, &reaches[i]);
 	contents_gone(l);
 	several_files(l);
 }

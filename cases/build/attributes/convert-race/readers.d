@@ -1,0 +1,21 @@
+/root/w/surv/cases/build/attributes/convert-race/readers.o: \
+ attributes/convert-race/readers.c attributes/convert-race/convert.h \
+ lib/case.h lib/observe.h lib/json.h lib/util.h lib/step.h lib/dual.h \
+ lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h lib/memslot.h \
+ lib/probe_ops.h lib/vcpu.h ../guest/probe.h lib/race.h
+attributes/convert-race/convert.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/dual.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/race.h:

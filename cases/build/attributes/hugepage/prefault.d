@@ -1,0 +1,20 @@
+/root/w/surv/cases/build/attributes/hugepage/prefault.o: \
+ attributes/hugepage/prefault.c attributes/hugepage/huge.h lib/case.h \
+ lib/observe.h lib/json.h lib/util.h lib/step.h lib/gmem.h lib/vm.h \
+ lib/kvm.h lib/kvm_abi.h lib/memslot.h lib/probe_ops.h lib/vcpu.h \
+ ../guest/probe.h lib/stats.h
+attributes/hugepage/huge.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/stats.h:

@@ -1,0 +1,20 @@
+/root/w/surv/cases/build/attributes/prefault/effects.o: \
+ attributes/prefault/effects.c attributes/prefault/prefault.h lib/case.h \
+ lib/observe.h lib/json.h lib/util.h lib/step.h lib/dual.h lib/gmem.h \
+ lib/vm.h lib/kvm.h lib/kvm_abi.h lib/memslot.h lib/probe_ops.h \
+ lib/vcpu.h ../guest/probe.h
+attributes/prefault/prefault.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/dual.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:

@@ -1,0 +1,20 @@
+/root/w/surv/cases/build/attributes/set/model.o: attributes/set/model.c \
+ lib/random.h lib/util.h attributes/set/set.h lib/case.h lib/observe.h \
+ lib/json.h lib/step.h lib/dual.h lib/gmem.h lib/vm.h lib/kvm.h \
+ lib/kvm_abi.h lib/memslot.h lib/probe_ops.h lib/vcpu.h ../guest/probe.h
+lib/random.h:
+lib/util.h:
+attributes/set/set.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/step.h:
+lib/dual.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:

@@ -1,0 +1,22 @@
+/root/w/surv/cases/build/gmem/alloc-failure/wide.o: \
+ gmem/alloc-failure/wide.c gmem/alloc-failure/alloc.h lib/case.h \
+ lib/observe.h lib/json.h lib/util.h lib/step.h lib/failsweep.h \
+ lib/failalloc.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h \
+ lib/hostmem.h lib/memslot.h lib/probe_ops.h lib/vcpu.h ../guest/probe.h
+gmem/alloc-failure/alloc.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/failsweep.h:
+lib/failalloc.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/hostmem.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:

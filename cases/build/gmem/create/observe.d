@@ -1,0 +1,15 @@
+/root/w/surv/cases/build/gmem/create/observe.o: gmem/create/observe.c \
+ lib/case.h lib/observe.h lib/json.h lib/util.h lib/step.h \
+ gmem/create/create.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h \
+ lib/hostmem.h
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+gmem/create/create.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/hostmem.h:

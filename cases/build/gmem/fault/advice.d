@@ -1,0 +1,19 @@
+/root/w/surv/cases/build/gmem/fault/advice.o: gmem/fault/advice.c \
+ gmem/fault/fault.h lib/case.h lib/observe.h lib/json.h lib/util.h \
+ lib/step.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h lib/memslot.h \
+ lib/probe_ops.h lib/vcpu.h ../guest/probe.h lib/sigbus.h
+gmem/fault/fault.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/sigbus.h:

@@ -1,0 +1,22 @@
+/root/w/surv/cases/build/gmem/fault/moved.o: gmem/fault/moved.c \
+ gmem/fault/fault.h lib/case.h lib/observe.h lib/json.h lib/util.h \
+ lib/step.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h lib/memslot.h \
+ lib/probe_ops.h lib/vcpu.h ../guest/probe.h lib/pfn.h lib/supervise.h \
+ lib/case.h
+gmem/fault/fault.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/pfn.h:
+lib/supervise.h:
+lib/case.h:

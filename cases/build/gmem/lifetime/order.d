@@ -1,0 +1,20 @@
+/root/w/surv/cases/build/gmem/lifetime/order.o: gmem/lifetime/order.c \
+ gmem/lifetime/lifetime.h lib/case.h lib/observe.h lib/json.h lib/util.h \
+ lib/step.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h lib/hostmem.h \
+ lib/memslot.h lib/probe_ops.h lib/vcpu.h ../guest/probe.h lib/random.h
+gmem/lifetime/lifetime.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/hostmem.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/random.h:

@@ -1,0 +1,20 @@
+/root/w/surv/cases/build/gmem/poison/host.o: gmem/poison/host.c \
+ lib/hwpoison.h lib/util.h gmem/poison/poison.h lib/case.h lib/observe.h \
+ lib/json.h lib/step.h lib/gmem.h lib/vm.h lib/kvm.h lib/kvm_abi.h \
+ lib/memslot.h lib/probe_ops.h lib/vcpu.h ../guest/probe.h lib/sigbus.h
+lib/hwpoison.h:
+lib/util.h:
+gmem/poison/poison.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/step.h:
+lib/gmem.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/memslot.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/sigbus.h:

@@ -1,0 +1,14 @@
+/root/w/surv/cases/build/lib/probe_ops.o: lib/probe_ops.c lib/cpus.h \
+ lib/util.h lib/probe_ops.h lib/json.h lib/vcpu.h ../guest/probe.h \
+ lib/vm.h lib/kvm.h lib/kvm_abi.h lib/observe.h lib/step.h
+lib/cpus.h:
+lib/util.h:
+lib/probe_ops.h:
+lib/json.h:
+lib/vcpu.h:
+../guest/probe.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/observe.h:
+lib/step.h:

@@ -1,0 +1,13 @@
+/root/w/surv/cases/build/lib/vm.o: lib/vm.c ../guest/probe.h \
+ lib/memslot.h lib/vm.h lib/kvm.h lib/kvm_abi.h lib/observe.h lib/json.h \
+ lib/util.h lib/step.h lib/vcpu.h
+../guest/probe.h:
+lib/memslot.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/vcpu.h:

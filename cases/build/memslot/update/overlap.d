@@ -1,0 +1,17 @@
+/root/w/surv/cases/build/memslot/update/overlap.o: \
+ memslot/update/overlap.c memslot/update/update.h lib/case.h \
+ lib/observe.h lib/json.h lib/util.h lib/step.h lib/memslot.h lib/vm.h \
+ lib/kvm.h lib/kvm_abi.h lib/probe_ops.h lib/vcpu.h ../guest/probe.h
+memslot/update/update.h:
+lib/case.h:
+lib/observe.h:
+lib/json.h:
+lib/util.h:
+lib/step.h:
+lib/memslot.h:
+lib/vm.h:
+lib/kvm.h:
+lib/kvm_abi.h:
+lib/probe_ops.h:
+lib/vcpu.h:
+../guest/probe.h:
