@@ -7,9 +7,13 @@
 #include "huge.h"
 #include "race.h"
 
-/* It writes one page in so many, for a pass that takes microseconds. */
-#define STRIDE	64u
-#define WRITTEN	(NR / STRIDE)
+/*
+ * It writes one page in so many, for a pass that takes microseconds.  Not a multiple
+ * of a power of two: what a TLB keeps by the low bits of the page would not hold two
+ * of them, and nothing that is stale would ever be used.
+ */
+#define STRIDE	65u
+#define WRITTEN	24u
 
 struct toggles {
 	struct race race;
@@ -60,7 +64,7 @@ static int start_anew(struct huge *h, const struct toggles *t)
 
 	if (__vm_get_dirty_log(h->vm, SLOT, &log))
 		return -1;
-	return h->by_hand ? huge_clear(h, page, STRIDE, &log) : 0;
+	return h->by_hand ? huge_clear(h, page / 64 * 64, 64, &log) : 0;
 }
 
 /*
