@@ -1,7 +1,0 @@
-/root/w/surv/cases/build/self/timeout/observe.o: self/timeout/observe.c \
- lib/case.h lib/observe.h lib/json.h lib/util.h lib/step.h
-lib/case.h:
-lib/observe.h:
-lib/json.h:
-lib/util.h:
-lib/step.h:

@@ -1,8 +1,0 @@
-/root/w/surv/cases/build/self/warn/observe.o: self/warn/observe.c \
- lib/case.h lib/observe.h lib/json.h lib/util.h lib/step.h lib/lkdtm.h
-lib/case.h:
-lib/observe.h:
-lib/json.h:
-lib/util.h:
-lib/step.h:
-lib/lkdtm.h:
