@@ -5,16 +5,6 @@
 /* Slot 2, pages 10 to 19 of the window. */
 #define SLOT	(&dual_slots[1])
 
-static void observe_slot(struct dual *d, const char *name)
-{
-	char seen[DUAL_PAGES + 1];
-
-	step(name);
-	dual_look(d->vcpu, SLOT->at, SLOT->pages, seen, NULL);
-	seen[SLOT->pages] = '\0';
-	observe(name, f_str("guest", seen));
-}
-
 static void observe_residency(struct dual *d, const char *name)
 {
 	char map[DUAL_FILE_PAGES + 1];
@@ -38,27 +28,27 @@ static int allocate(struct dual *d, u64 page, u64 pages)
 void fault_fallocate(struct dual *d)
 {
 	dual_must_set(d, SLOT->at, SLOT->pages, SHARED);
-	observe_slot(d, "fallocate.shared");
+	fault_observe_slot(d, SLOT, "fallocate.shared");
 
 	/* Pages 1 to 3 while all is shared and mapped: of no interest to the guest. */
 	observe_call("fallocate.punch_shared", punch(d, 1, 3));
-	observe_slot(d, "fallocate.shared_after_punch");
+	fault_observe_slot(d, SLOT, "fallocate.shared_after_punch");
 	observe_residency(d, "fallocate.punched");
 	dual_must_set(d, SLOT->at, SLOT->pages, PRIVATE);
-	observe_slot(d, "fallocate.private_has_hole");
+	fault_observe_slot(d, SLOT, "fallocate.private_has_hole");
 	observe_residency(d, "fallocate.hole_used");
 
 	/* Pages 6 and 7 while they are private and mapped. */
 	observe_call("fallocate.punch_private", punch(d, 6, 2));
-	observe_slot(d, "fallocate.private_after_punch");
+	fault_observe_slot(d, SLOT, "fallocate.private_after_punch");
 
 	/* Pages 4 to 8, of which 5 and 6 are shared at the moment. */
 	dual_must_set(d, SLOT->at + 5, 2, SHARED);
-	observe_slot(d, "fallocate.mixed");
+	fault_observe_slot(d, SLOT, "fallocate.mixed");
 	observe_call("fallocate.punch_mixed", punch(d, 4, 5));
-	observe_slot(d, "fallocate.mixed_after_punch");
+	fault_observe_slot(d, SLOT, "fallocate.mixed_after_punch");
 	dual_must_set(d, SLOT->at + 5, 2, PRIVATE);
-	observe_slot(d, "fallocate.all_private");
+	fault_observe_slot(d, SLOT, "fallocate.all_private");
 
 	/* Allocated ahead, used later; what is there already keeps what it holds. */
 	punch(d, 0, SLOT->pages);
@@ -66,9 +56,9 @@ void fault_fallocate(struct dual *d)
 	dual_must_set(d, SLOT->at, SLOT->pages, SHARED);
 	observe_call("fallocate.allocate", allocate(d, 0, SLOT->pages));
 	observe_residency(d, "fallocate.allocated");
-	observe_slot(d, "fallocate.shared_after_allocate");
+	fault_observe_slot(d, SLOT, "fallocate.shared_after_allocate");
 	dual_must_set(d, SLOT->at, SLOT->pages, PRIVATE);
-	observe_slot(d, "fallocate.private_after_allocate");
+	fault_observe_slot(d, SLOT, "fallocate.private_after_allocate");
 	observe_residency(d, "fallocate.no_more_than_allocated");
 	dual_must_set(d, SLOT->at, SLOT->pages, SHARED);
 }

@@ -23,6 +23,9 @@ enum access {
 extern const char *const access_names[NR_ACCESSES];
 struct probe_exit fault_access(struct kvm_vcpu *vcpu, enum access access, gpa_t page);
 
+/* What the guest sees of a slot's pages, as dual_look() says it. */
+void fault_observe_slot(struct dual *d, const struct dual_slot *slot, const char *name);
+
 void fault_exits(struct dual *d);	/* exits.c */
 void fault_resume(struct dual *d);	/* resume.c */
 void fault_stores(struct dual *d);	/* stores.c */

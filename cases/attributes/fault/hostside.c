@@ -7,16 +7,6 @@
 /* Slot 3, pages 20 to 25 of the window; the last three are private. */
 #define SLOT	(&dual_slots[2])
 
-static void observe_slot(struct dual *d, const char *name)
-{
-	char seen[DUAL_PAGES + 1];
-
-	step(name);
-	dual_look(d->vcpu, SLOT->at, SLOT->pages, seen, NULL);
-	seen[SLOT->pages] = '\0';
-	observe(name, f_str("guest", seen));
-}
-
 static void observe_access(struct dual *d, const char *name, u64 page, bool write)
 {
 	gpa_t gpa = dual_gpa(SLOT->at + page) + 0x40;
@@ -35,11 +25,11 @@ void fault_host_memory(struct dual *d)
 	dual_must_set(d, 0, DUAL_PAGES, SHARED);
 	dual_fill(d);
 	dual_must_set(d, SLOT->at + 3, 3, PRIVATE);
-	observe_slot(d, "host.before");
+	fault_observe_slot(d, SLOT, "host.before");
 
 	/* Read-only for the host, and so for the guest; private memory is not. */
 	mprotect(hva, PAGES(SLOT->pages), PROT_READ);
-	observe_slot(d, "host.read_only");
+	fault_observe_slot(d, SLOT, "host.read_only");
 	observe_access(d, "host.read_only_write", 1, true);
 	observe_access(d, "host.read_only_private", 4, true);
 	probe_write(d->vcpu, dual_gpa(SLOT->at + 4) + 0x40, 8,
@@ -50,17 +40,17 @@ void fault_host_memory(struct dual *d)
 
 	/* Given back by the host: zero where it is shared, and nothing else. */
 	madvise(hva, PAGES(SLOT->pages), MADV_DONTNEED);
-	observe_slot(d, "host.given_back");
+	fault_observe_slot(d, SLOT, "host.given_back");
 	host_fill(hva, PAGES(SLOT->pages), tag);
-	observe_slot(d, "host.filled_again");
+	fault_observe_slot(d, SLOT, "host.filled_again");
 
 	/* No memory at all: only what is shared is missed. */
 	mprotect(hva, PAGES(SLOT->pages), PROT_NONE);
 	observe_access(d, "host.none_shared", 1, false);
 	observe_access(d, "host.none_private", 4, false);
 	dual_must_set(d, SLOT->at, 3, PRIVATE);
-	observe_slot(d, "host.none_all_private");
+	fault_observe_slot(d, SLOT, "host.none_all_private");
 	mprotect(hva, PAGES(SLOT->pages), PROT_READ | PROT_WRITE);
 	dual_must_set(d, SLOT->at, SLOT->pages, SHARED);
-	observe_slot(d, "host.all_shared");
+	fault_observe_slot(d, SLOT, "host.all_shared");
 }

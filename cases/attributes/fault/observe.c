@@ -28,6 +28,16 @@ struct probe_exit fault_access(struct kvm_vcpu *vcpu, enum access access, gpa_t 
 	}
 }
 
+void fault_observe_slot(struct dual *d, const struct dual_slot *slot, const char *name)
+{
+	char seen[DUAL_PAGES + 1];
+
+	step(name);
+	dual_look(d->vcpu, slot->at, slot->pages, seen, NULL);
+	seen[slot->pages] = '\0';
+	observe(name, f_str("guest", seen));
+}
+
 static void attributes_fault(void)
 {
 	struct dual d = dual_create();
