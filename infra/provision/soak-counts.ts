@@ -5,8 +5,10 @@ import type { RunRecord } from '../../harness/model/run.ts';
 
 export interface Count {
   runs: number;
-  /** Anything but pass and skip. */
+  /** Anything but pass, skip, and what upstream is known to break. */
   alarms: number;
+  /** Rounds that failed by rules alone that upstream is known to break. */
+  known: number;
   /** Upper bound of the alarm rate that these runs leave at 95 % confidence. */
   bound: number;
 }
@@ -33,12 +35,13 @@ export function addUp(
     const key = `program ${record.program?.slice(0, 12)}, kernel ${hash.slice(0, 12)}, kconfig ${record.kconfig}`;
     book[key] ??= {};
     const of = book[key];
-    of[test.case] ??= { runs: 0, alarms: 0, bound: 1 };
+    of[test.case] ??= { runs: 0, alarms: 0, known: 0, bound: 1 };
     const count = of[test.case];
     if (count === undefined) continue;
     touched.add(count);
     count.runs++;
-    if (test.verdict !== 'pass') {
+    if (test.verdict === 'fail' && test.reason.code === 'known') count.known++;
+    else if (test.verdict !== 'pass') {
       count.alarms++;
       alarms.push(`${test.id}: ${test.verdict} ${test.reason.code}: ${test.reason.text}`);
     }
