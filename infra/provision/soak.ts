@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // npm run soak: the cases again and again on one kernel, looking for false alarms. Counts add up in results/soak.json, so
 // it can be stopped and started at will; counts of another program or kernel are kept apart. Options: --rounds N (20),
-// --kconfig base|debug, --case GLOB, --tag TAG, --series SERIES.
+// --kconfig base|debug, --case GLOB, --tag TAG, --skip-tag TAG, --series SERIES.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,6 +48,7 @@ async function batch(count: number): Promise<number> {
   if (values.series !== undefined) args.push('--series', values.series);
   for (const glob of values.case) args.push('--case', glob);
   for (const tag of values.tag) args.push('--tag', tag);
+  for (const tag of values['skip-tag']) args.push('--skip-tag', tag);
   const ran = spawnSync(process.execPath, [cli, ...args], {
     cwd: root,
     stdio: ['ignore', 'ignore', 'inherit'],
@@ -86,6 +87,7 @@ function options() {
         kconfig: { type: 'string', default: 'base' },
         case: { type: 'string', multiple: true, default: [] },
         tag: { type: 'string', multiple: true, default: [] },
+        'skip-tag': { type: 'string', multiple: true, default: [] },
         series: { type: 'string' },
       },
     });
