@@ -12,12 +12,6 @@
 
 #define ROUNDS	6
 
-static void host_fills(struct fault *f)
-{
-	f->tag += 0x100;
-	host_fill(f->window, FILE_SIZE, f->tag);
-}
-
 /* All looks fault everything in anew. */
 static void look(struct fault *f, const char *name, int ret)
 {
@@ -33,20 +27,6 @@ static void look(struct fault *f, const char *name, int ret)
 		f_str("host", f->window ? host : NULL));
 }
 
-static void read_all_guest(struct fault *f)
-{
-	char map[MAP_BYTES];
-
-	fault_guest_map(f, map);
-}
-
-static void read_all_host(struct fault *f)
-{
-	char map[FILE_PAGES + 1];
-
-	host_survey(f->window, FILE_SIZE, f->tag, map);
-}
-
 static int prefault_all(struct fault *f)
 {
 	int ret = 0;
@@ -56,79 +36,86 @@ static int prefault_all(struct fault *f)
 	return ret;
 }
 
-/* The guest stores; then it, the kernel and the host have the page anew. */
-static void after_guest(struct fault *f)
+static int guest_reads(struct fault *f)
 {
-	step(fault_name(f, "once.guest_stored"));
-	fault_fresh(f);
-	fault_guest_fill(f);
-	look(f, "once.guest_stored", 0);
+	char map[MAP_BYTES];
 
-	step(fault_name(f, "once.guest_read_then_stored"));
-	fault_fresh(f);
-	read_all_guest(f);
-	fault_guest_fill(f);
-	look(f, "once.guest_read_then_stored", 0);
-
-	step(fault_name(f, "once.guest_stored_then_allocated"));
-	fault_fresh(f);
-	fault_guest_fill(f);
-	fault_zap(f);
-	look(f, "once.guest_stored_then_allocated",
-	     gmem_allocate(f->gmem, 0, FILE_SIZE));
-
-	step(fault_name(f, "once.guest_stored_then_prefaulted"));
-	fault_fresh(f);
-	fault_guest_fill(f);
-	fault_zap(f);
-	look(f, "once.guest_stored_then_prefaulted", prefault_all(f));
-
-	step(fault_name(f, "once.prefaulted_then_guest_stored"));
-	fault_fresh(f);
-	if (!prefault_all(f))
-		fault_guest_fill(f);
-	look(f, "once.prefaulted_then_guest_stored", 0);
-
-	step(fault_name(f, "once.allocated_then_guest_stored"));
-	fault_fresh(f);
-	if (!gmem_allocate(f->gmem, 0, FILE_SIZE))
-		fault_guest_fill(f);
-	look(f, "once.allocated_then_guest_stored", 0);
+	fault_guest_map(f, map);
+	return 0;
 }
 
-static void after_host(struct fault *f)
+static int guest_stores(struct fault *f)
 {
-	step(fault_name(f, "once.host_stored"));
-	fault_fresh(f);
-	host_fills(f);
-	look(f, "once.host_stored", 0);
-
-	step(fault_name(f, "once.host_read_then_stored"));
-	fault_fresh(f);
-	read_all_host(f);
-	host_fills(f);
-	look(f, "once.host_read_then_stored", 0);
-
-	step(fault_name(f, "once.host_stored_then_prefaulted"));
-	fault_fresh(f);
-	host_fills(f);
-	look(f, "once.host_stored_then_prefaulted", prefault_all(f));
-
-	step(fault_name(f, "once.guest_read_then_host_stored"));
-	fault_fresh(f);
-	read_all_guest(f);
-	host_fills(f);
-	look(f, "once.guest_read_then_host_stored", 0);
-
-	step(fault_name(f, "once.host_read_then_guest_stored"));
-	fault_fresh(f);
-	read_all_host(f);
-	host_fills(f);
 	fault_guest_fill(f);
-	/* The pages without a slot are the host's, under the same tag. */
+	return 0;
+}
+
+static int host_reads(struct fault *f)
+{
+	char map[FILE_PAGES + 1];
+
+	host_survey(f->window, FILE_SIZE, f->tag, map);
+	return 0;
+}
+
+static int host_stores(struct fault *f)
+{
+	f->tag += 0x100;
+	host_fill(f->window, FILE_SIZE, f->tag);
+	return 0;
+}
+
+/* The pages without a slot are the host's, under the same tag. */
+static int guest_stores_rest_host(struct fault *f)
+{
+	fault_guest_fill(f);
 	host_fill(f->window + PAGES(11), PAGES(2), f->tag + 11);
 	host_fill(f->window + PAGES(17), PAGES(6), f->tag + 17);
-	look(f, "once.host_read_then_guest_stored", 0);
+	return 0;
+}
+
+static int all_zapped(struct fault *f)
+{
+	fault_zap(f);
+	return 0;
+}
+
+static int all_allocated(struct fault *f)
+{
+	return gmem_allocate(f->gmem, 0, FILE_SIZE);
+}
+
+/* What is done to fresh pages, one after the other until one fails, before everybody looks. */
+static const struct story {
+	const char *name;
+	bool host;		/* needs the host's mapping */
+	int (*acts[3])(struct fault *f);
+} stories[] = {
+	{ "once.guest_stored", false, { guest_stores } },
+	{ "once.guest_read_then_stored", false, { guest_reads, guest_stores } },
+	{ "once.guest_stored_then_allocated", false,
+	  { guest_stores, all_zapped, all_allocated } },
+	{ "once.guest_stored_then_prefaulted", false,
+	  { guest_stores, all_zapped, prefault_all } },
+	{ "once.prefaulted_then_guest_stored", false, { prefault_all, guest_stores } },
+	{ "once.allocated_then_guest_stored", false, { all_allocated, guest_stores } },
+	{ "once.host_stored", true, { host_stores } },
+	{ "once.host_read_then_stored", true, { host_reads, host_stores } },
+	{ "once.host_stored_then_prefaulted", true, { host_stores, prefault_all } },
+	{ "once.guest_read_then_host_stored", true, { guest_reads, host_stores } },
+	{ "once.host_read_then_guest_stored", true,
+	  { host_reads, host_stores, guest_stores_rest_host } },
+};
+
+static void tell(struct fault *f, const struct story *story)
+{
+	int ret = 0;
+
+	step(fault_name(f, story->name));
+	fault_fresh(f);
+	for (size_t i = 0; i < ARRAY_SIZE(story->acts) && story->acts[i] && !ret; i++)
+		ret = story->acts[i](f);
+	look(f, story->name, ret);
 }
 
 /* A word each round, by turns, in a page that is faulted in anew each time. */
@@ -167,8 +154,8 @@ static void by_turns(struct fault *f)
 
 void fault_once(struct fault *f)
 {
-	after_guest(f);
-	if (f->window)
-		after_host(f);
+	for (size_t i = 0; i < ARRAY_SIZE(stories); i++)
+		if (f->window || !stories[i].host)
+			tell(f, &stories[i]);
 	by_turns(f);
 }
