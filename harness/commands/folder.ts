@@ -3,10 +3,11 @@
 import path from 'node:path';
 import { inPackage } from '../effects/dirs.ts';
 import { exists } from '../effects/files.ts';
+import { RunDir } from '../effects/run-dir.ts';
 import { UsageError } from '../errors.ts';
 
-/** Where a new run goes. @throws UsageError `output-exists` */
-export async function newRunFolder(output: string | undefined, created: Date, slug: string): Promise<string> {
+/** The folder of a new run, made. @throws UsageError `output-exists`; InfraError `no-folder` */
+export async function newRun(output: string | undefined, created: Date, slug: string): Promise<RunDir> {
   if (output !== undefined) {
     if (await exists(output)) {
       throw new UsageError({
@@ -15,13 +16,17 @@ export async function newRunFolder(output: string | undefined, created: Date, sl
         hint: 'name a new folder',
       });
     }
-    return path.resolve(output);
+    return RunDir.create(path.resolve(output));
   }
   const stamp = created.toISOString().replace(/[-:]/g, '').replace(/\.\d+/, '');
   const name = `${stamp}-${slug.replace(/[^\w.+-]/g, '_').slice(0, 60)}`;
   for (let copy = 1; ; copy++) {
-    const folder = inPackage('results', 'runs', copy === 1 ? name : `${name}.${copy}`);
-    if (!(await exists(folder))) return folder;
+    try {
+      return await RunDir.create(inPackage('results', 'runs', copy === 1 ? name : `${name}.${copy}`));
+    } catch (error) {
+      // Another run of the same second has it.
+      if (!(error instanceof UsageError)) throw error;
+    }
   }
 }
 

@@ -18,7 +18,7 @@ import { type KeptMutant, readMutants } from '../run/mutants.ts';
 import { runMutants } from '../run/mutate.ts';
 import { holdRun } from '../run/resume.ts';
 import { openContext } from './context.ts';
-import { newRunFolder, shellWords } from './folder.ts';
+import { newRun, shellWords } from './folder.ts';
 import { countOption, kconfigOption, namedOption, seedOption } from './options.ts';
 import { chooseCases } from './run.ts';
 
@@ -126,7 +126,7 @@ async function begin(o: MutateOptions, all: readonly KeptMutant[]): Promise<Begu
       context.close();
     }
   }
-  const run = await RunDir.create(await newRunFolder(o.output, created, `mutate-${o.base}`));
+  const run = await newRun(o.output, created, `mutate-${o.base}`);
   document.id = run.id;
   await run.write('mutation', run.path(DOCUMENT), document);
   return { run, document };

@@ -3,7 +3,6 @@
 import path from 'node:path';
 import { realClock } from '../effects/clock.ts';
 import { matchesGlob } from '../effects/glob.ts';
-import { RunDir } from '../effects/run-dir.ts';
 import { version } from '../effects/version.ts';
 import { UsageError } from '../errors.ts';
 import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
@@ -16,7 +15,7 @@ import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { bootsNothing, checkHostNames } from '../run/hosts.ts';
 import { carryOut } from './carry-out.ts';
-import { newRunFolder, shellWords } from './folder.ts';
+import { newRun, shellWords } from './folder.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
@@ -60,8 +59,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   }
   const created = realClock.wall();
   const slug = series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-');
-  const root = await newRunFolder(o.output, created, slug);
-  const run = await RunDir.create(root);
+  const run = await newRun(o.output, created, slug);
   const record: RunRecord = {
     schema: 'kvm-hil/run/1',
     id: run.id,
@@ -91,7 +89,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
   const undertaking = { record, alwaysSelfCheck, base, series, kconfig, reporter };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
-  process.stderr.write(`run folder: ${path.relative(process.cwd(), root) || root}\n`);
+  process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
 }
 
