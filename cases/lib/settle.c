@@ -35,6 +35,11 @@ static bool wait_for_rcu(void)
 	return true;
 }
 
+bool kmemleak_present(void)
+{
+	return !access(KMEMLEAK, F_OK);
+}
+
 static bool scan(void)
 {
 	int fd = open(KMEMLEAK, O_WRONLY | O_CLOEXEC);

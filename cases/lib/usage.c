@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "hostmem.h"
+#include "settle.h"
 #include "usage.h"
 
 #define LOOKS		10
@@ -24,15 +25,27 @@ static long files_open(void)
 	return n;
 }
 
+bool usage_slab_settles(void)
+{
+	static int settles = -1;
+
+	if (settles < 0)
+		settles = !kmemleak_present();
+	return settles;
+}
+
 struct usage usage_now(void)
 {
+	long slab;
+
 	/* A grace period, where the kernel lets us have one. */
 	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	vmstat_refresh();
+	slab = meminfo_kib("Slab");
 	return (struct usage){
-		.slab = meminfo_kib("Slab"),
+		.slab = usage_slab_settles() ? slab : 0,
 		.vmalloc = meminfo_kib("VmallocUsed"),
-		.used = -meminfo_kib("MemFree"),
+		.used = -meminfo_kib("MemFree") - (usage_slab_settles() ? 0 : slab),
 		.files = files_open(),
 	};
 }
