@@ -54,21 +54,27 @@ async function batch(count: number): Promise<number> {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   try {
+    const ended = existsSync(path.join(run, 'result.json'));
+    if (!ended) rmSync(folder, { recursive: true, force: true });
     if (ran.status === EXIT.interrupted || ran.status === null) return EXIT.interrupted;
-    if (!existsSync(path.join(run, 'result.json'))) {
+    if (!ended) {
       say(`soak: a batch ended with ${ran.status} and without a result`);
       return ran.status === EXIT.usage ? EXIT.usage : EXIT.incomplete;
     }
     const result = JSON.parse(readFileSync(path.join(run, 'result.json'), 'utf8')) as ResultDocument;
     const record = JSON.parse(readFileSync(path.join(run, 'run.json'), 'utf8')) as RunRecord;
-    await keepCounts(result, record);
+    const alarming = await keepCounts(result, record);
+    if (alarming) say(`soak: what was seen is in ${run}`);
+    else rmSync(folder, { recursive: true, force: true });
     return EXIT.ok;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    say(`soak: ${messageOf(error)}; what was seen is in ${run}`);
+    return EXIT.incomplete;
   }
 }
 
-async function keepCounts(result: ResultDocument, record: RunRecord): Promise<void> {
+/** Whether there were alarms. */
+async function keepCounts(result: ResultDocument, record: RunRecord): Promise<boolean> {
   const book = (existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}) as Book;
   const added = addUp(book, result, record);
   for (const alarm of added.alarms) say(alarm);
@@ -77,6 +83,7 @@ async function keepCounts(result: ResultDocument, record: RunRecord): Promise<vo
   say(
     `soak: ${added.least} rounds of each case so far, ${alarms} alarms in this run; counts and bounds in results/soak.json`,
   );
+  return added.alarms.length > 0;
 }
 
 function options() {

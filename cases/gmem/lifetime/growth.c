@@ -156,22 +156,38 @@ static void host_touched(struct work *w)
 	munmap(p, TOUCHED);
 }
 
+#define ATTRIBUTES_GPA	LIFE_GPA(32)
+#define ATTRIBUTES_SIZE	PAGES(4096)
+
+/* What a VM has noted of its addresses goes with it. */
+static void vm_with_attributes(struct work *w)
+{
+	struct kvm_vm *vm = vm_create(w->l->type);
+
+	__vm_set_attributes(vm, ATTRIBUTES_GPA, ATTRIBUTES_SIZE, KVM_MEMORY_ATTRIBUTE_PRIVATE);
+	vm_free(vm);
+}
+
+/* What does not depend on the kind of memory is seen with one of them. */
+enum kinds { SHARED = BIT(0), PRIVATE = BIT(1), BOTH = SHARED | PRIVATE };
+
 static const struct {
 	const char *name;
 	void (*round)(struct work *w);
 	int rounds;
-	bool every;	/* kind; the others are seen enough of with one */
+	enum kinds kinds;
 } works[] = {
-	{ "growth.made", made, 3500, false },
-	{ "growth.bound", bound, 100, false },
-	{ "growth.closed_while_bound", closed_while_bound, 50, true },
-	{ "growth.deleted_before_close", deleted_before_close, 50, false },
-	{ "growth.big_bound", big_bound, 6, false },
-	{ "growth.big_refused", big_refused_taken, 6, false },
-	{ "growth.refused", refused, 200, false },
-	{ "growth.touched_and_punched", touched_and_punched, 4, true },
-	{ "growth.touched_and_closed", touched_and_closed, 8, true },
-	{ "growth.host_touched", host_touched, 8, false },
+	{ "growth.made", made, 3500, SHARED },
+	{ "growth.bound", bound, 100, SHARED },
+	{ "growth.closed_while_bound", closed_while_bound, 50, BOTH },
+	{ "growth.deleted_before_close", deleted_before_close, 50, SHARED },
+	{ "growth.big_bound", big_bound, 6, SHARED },
+	{ "growth.big_refused", big_refused_taken, 6, SHARED },
+	{ "growth.refused", refused, 200, SHARED },
+	{ "growth.touched_and_punched", touched_and_punched, 4, BOTH },
+	{ "growth.touched_and_closed", touched_and_closed, 8, BOTH },
+	{ "growth.host_touched", host_touched, 8, SHARED },
+	{ "growth.vm_with_attributes", vm_with_attributes, 4, PRIVATE },
 };
 
 static void observe_growth(struct work *w, const char *what, void (*round)(struct work *w),
@@ -222,7 +238,7 @@ void life_growth(struct life *l)
 	w.fd = far_gmem(&w);
 	control(&w);
 	for (size_t i = 0; i < ARRAY_SIZE(works); i++)
-		if (works[i].every || l->flags & GUEST_MEMFD_FLAG_MMAP)
+		if (works[i].kinds & (l->flags & GUEST_MEMFD_FLAG_MMAP ? SHARED : PRIVATE))
 			observe_growth(&w, works[i].name, works[i].round, works[i].rounds);
 	close(w.big);
 	close(w.fd);

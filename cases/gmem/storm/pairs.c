@@ -17,7 +17,7 @@
 #include "supervise.h"
 
 /* How much longer to go on for calls that have not overlapped often enough. */
-#define PATIENCE_MS	2000
+#define PATIENCE_MS	5000
 
 #define SKEW_MOMENTS	4000
 
