@@ -32,7 +32,11 @@ struct reads {
 	struct probe_exit last;
 };
 
-static void read_round(struct punch *p, u64 punched, struct reads *r)
+struct hole {
+	u64 first, pages;
+};
+
+static void read_round(struct punch *p, const struct hole *hole, struct reads *r)
 {
 	struct probe_loop *loop = &p->vcpu->mailbox->loop;
 	bool started, live, parallel;
@@ -49,7 +53,7 @@ static void read_round(struct punch *p, u64 punched, struct reads *r)
 	live = probe_loop_live(p->vcpu, RACE_LIVE_MS);
 
 	before = loop->ticks;
-	if (gmem_punch(p->gmem, PAGES(punched), PAGE_SIZE))
+	if (gmem_punch(p->gmem, PAGES(hole->first), PAGES(hole->pages)))
 		setup_failed("punching a hole", errno);
 	loop->phase = 1;
 	parallel = live && loop->ticks != before;
@@ -67,17 +71,17 @@ static void read_round(struct punch *p, u64 punched, struct reads *r)
 	r->stale += loop->bad[1];
 }
 
-static void readers(struct punch *p, const char *what, u64 punched)
+static void readers(struct punch *p, const char *what, const struct hole *hole)
 {
 	struct reads r = {
-		.race = punched == PAGE ? race_start() : race_start_control(),
+		.race = hole->first == PAGE ? race_start() : race_start_control(),
 	};
 	char name[96];
 
 	snprintf(name, sizeof(name), "%s", punch_name(p, what));
 	step(name);
 	while (race_goes_on(&r.race) && !r.early_exits)
-		read_round(p, punched, &r);
+		read_round(p, hole, &r);
 	observe(name, f_int("rounds", r.race.rounds), f_int("parallel", r.race.parallel),
 		f_int("unseen", r.unseen), f_int("reads_after", (long long)r.after),
 		f_int("stale_reads", (long long)r.stale),
@@ -187,8 +191,10 @@ static void writers(struct punch *p, const char *what, u64 look_at)
 void punch_race(struct punch *p)
 {
 	/* The hole is elsewhere, so the old value stays: the detector must say so. */
-	readers(p, "reader_control", OTHER_PAGE);
-	readers(p, "reader", PAGE);
+	readers(p, "reader_control", &(struct hole){ OTHER_PAGE, 1 });
+	readers(p, "reader", &(struct hole){ PAGE, 1 });
+	/* From the second round on there is nothing to zap in the slot at its end. */
+	readers(p, "reader_wide", &(struct hole){ PAGE, punch_slots[2].first + 2 - PAGE });
 	/* What is looked at is a page that the guest does not write. */
 	writers(p, "writer_control", OTHER_PAGE);
 	writers(p, "writer", PAGE);
