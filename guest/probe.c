@@ -327,6 +327,16 @@ static void peek(struct probe_mailbox *mb, uint64_t address, uint64_t pages)
 	}
 }
 
+static void outs(uint64_t address)
+{
+	__asm__ volatile("outsl" : "+S"(address) : "d"((uint16_t)PROBE_PORT_STRING) : "memory");
+}
+
+static void ins(uint64_t address)
+{
+	__asm__ volatile("insl" : "+D"(address) : "d"((uint16_t)PROBE_PORT_STRING) : "memory");
+}
+
 static uint32_t obey(struct probe_mailbox *mb)
 {
 	uint64_t a0 = mb->arg[0], a1 = mb->arg[1], a2 = mb->arg[2];
@@ -383,6 +393,12 @@ static uint32_t obey(struct probe_mailbox *mb)
 		break;
 	case PROBE_TRAFFIC:
 		traffic(mb, a0, a1, a2, (uint32_t)a3);
+		break;
+	case PROBE_OUTS:
+		outs(a0);
+		break;
+	case PROBE_INS:
+		ins(a0);
 		break;
 	default:
 		return PROBE_UNKNOWN_OP;

@@ -19,9 +19,10 @@
 #define PROBE_PAGE		4096u
 #define PROBE_MAX_BYTES		4096u
 
-/* One byte is written to these; nothing in KVM claims them. */
+/* One byte is written to the first two; nothing in KVM claims any. */
 #define PROBE_PORT_DONE		0x0d0e
 #define PROBE_PORT_EXCEPTION	0x0d0f
+#define PROBE_PORT_STRING	0x0d10
 
 enum probe_op {
 	PROBE_NOP,
@@ -65,6 +66,11 @@ enum probe_op {
 	 * ret[0]: accesses
 	 */
 	PROBE_TRAFFIC,
+	/* arg: address: 4 bytes from there to PROBE_PORT_STRING, or from it to there;
+	 * the accesses to memory are not the guest's but KVM's
+	 */
+	PROBE_OUTS,
+	PROBE_INS,
 	PROBE_NR_OPS,
 };
 

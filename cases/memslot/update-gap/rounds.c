@@ -5,8 +5,8 @@
 #include "race.h"
 #include "supervise.h"
 
-#define ROUNDS		12
-#define HELD		4	/* of them: nothing is put back until the guest has left */
+#define ROUNDS		6
+#define HELD		2	/* of them: nothing is put back until the guest has left */
 
 struct tally {
 	int refused;
