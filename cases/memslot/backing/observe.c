@@ -151,10 +151,15 @@ static void updates(struct backing *b)
 	pages(b, "log_off_seen", GPA);
 }
 
-/* The mapping loses two pages; the file keeps them, if it has what is stored. */
+/*
+ * The mapping loses pages, those at the slot's ends alone; the file keeps them, if it
+ * has what is stored.
+ */
 static void dropped(struct backing *b)
 {
-	if (madvise(slot_mem(b) + PAGES(2), PAGES(2), MADV_DONTNEED))
+	if (madvise(slot_mem(b), PAGE_SIZE, MADV_DONTNEED) ||
+	    madvise(slot_mem(b) + PAGES(2), PAGES(2), MADV_DONTNEED) ||
+	    madvise(slot_mem(b) + PAGES(NR - 1), PAGE_SIZE, MADV_DONTNEED))
 		setup_failed("MADV_DONTNEED", errno);
 	pages(b, "dropped", GPA);
 	fill(b);
@@ -169,6 +174,8 @@ static void file_changes(struct backing *b, bool gmem)
 	pages(b, "before_hole", GPA);
 	observe_call(name_of(b, "hole"),
 		     fallocate(b->fd, how, PAGES(FIRST + 5), PAGES(2)));
+	observe_call(name_of(b, "last_hole"),
+		     fallocate(b->fd, how, PAGES(FIRST + NR - 1), PAGE_SIZE));
 	pages(b, "hole_seen", GPA);
 	fill(b);
 	pages(b, "hole_filled", GPA);
