@@ -5,6 +5,8 @@
  * Freestanding, no library, no globals.  It decides nothing: it reports what
  * it read, and the host side of a case judges none of it either.
  */
+#include <stdbool.h>
+
 #include "probe.h"
 
 /* Entered from entry.S. */
@@ -192,6 +194,59 @@ static void write_loop(struct probe_mailbox *mb, uint64_t address,
 	mb->ret[0] = value;
 }
 
+/* Returns what was there, or what the code there returned. */
+static uint64_t traffic_turn(uint64_t kind, uint64_t address, uint64_t value)
+{
+	uint64_t seen;
+
+	switch (kind) {
+	case PROBE_TRAFFIC_WRITE:
+		seen = load(address, 8);
+		store(address, 8, value + 1);
+		return seen;
+	case PROBE_TRAFFIC_CMPXCHG:
+		seen = cmpxchg(address, 8, value, value + 1);
+		/* One wrong value is not to make all that follow it wrong. */
+		if (seen != value)
+			store(address, 8, value + 1);
+		return seen;
+	case PROBE_TRAFFIC_EXEC:
+		return call(address);
+	default:
+		return load(address, 8);
+	}
+}
+
+static void traffic(struct probe_mailbox *mb, uint64_t kind, uint64_t address,
+		    uint64_t bytes, uint32_t tag)
+{
+	bool stores = kind == PROBE_TRAFFIC_WRITE || kind == PROBE_TRAFFIC_CMPXCHG;
+	struct probe_loop *loop = &mb->loop;
+	uint64_t page = 0, stored = 0, ticks = 0;
+
+	while (!loop->stop) {
+		uint64_t value = probe_traffic_value(tag, page) + stored;
+		uint64_t word = address + page * PROBE_PAGE;
+		uint64_t seen = traffic_turn(kind, word, value);
+
+		if (seen != value) {
+			int how = seen >> 32 == value >> 32 && seen < value ?
+					  PROBE_STALE : PROBE_FOREIGN;
+
+			if (!loop->bad[how]++) {
+				loop->first_bad_value[how] = seen;
+				loop->first_bad_address[how] = word;
+			}
+		}
+		loop->ticks = ++ticks;
+		if (++page == bytes / PROBE_PAGE) {
+			page = 0;
+			stored += stores;
+		}
+	}
+	mb->ret[0] = ticks;
+}
+
 /* The page that KVM keeps up to date for a guest with kvm-clock on. */
 struct clock_page {
 	volatile uint32_t version;
@@ -272,6 +327,16 @@ static void peek(struct probe_mailbox *mb, uint64_t address, uint64_t pages)
 	}
 }
 
+static void outs(uint64_t address)
+{
+	__asm__ volatile("outsl" : "+S"(address) : "d"((uint16_t)PROBE_PORT_STRING) : "memory");
+}
+
+static void ins(uint64_t address)
+{
+	__asm__ volatile("insl" : "+D"(address) : "d"((uint16_t)PROBE_PORT_STRING) : "memory");
+}
+
 static uint32_t obey(struct probe_mailbox *mb)
 {
 	uint64_t a0 = mb->arg[0], a1 = mb->arg[1], a2 = mb->arg[2];
@@ -325,6 +390,15 @@ static uint32_t obey(struct probe_mailbox *mb)
 		break;
 	case PROBE_PEEK:
 		peek(mb, a0, a1);
+		break;
+	case PROBE_TRAFFIC:
+		traffic(mb, a0, a1, a2, (uint32_t)a3);
+		break;
+	case PROBE_OUTS:
+		outs(a0);
+		break;
+	case PROBE_INS:
+		ins(a0);
 		break;
 	default:
 		return PROBE_UNKNOWN_OP;

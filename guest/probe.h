@@ -19,9 +19,10 @@
 #define PROBE_PAGE		4096u
 #define PROBE_MAX_BYTES		4096u
 
-/* One byte is written to these; nothing in KVM claims them. */
+/* One byte is written to the first two; nothing in KVM claims any. */
 #define PROBE_PORT_DONE		0x0d0e
 #define PROBE_PORT_EXCEPTION	0x0d0f
+#define PROBE_PORT_STRING	0x0d10
 
 enum probe_op {
 	PROBE_NOP,
@@ -61,6 +62,15 @@ enum probe_op {
 	 * ret: pages so far, so that it shows which one was not to be had
 	 */
 	PROBE_PEEK,
+	/* arg: enum probe_traffic, address, bytes, tag: see struct probe_loop
+	 * ret[0]: accesses
+	 */
+	PROBE_TRAFFIC,
+	/* arg: address: 4 bytes from there to PROBE_PORT_STRING, or from it to there;
+	 * the accesses to memory are not the guest's but KVM's
+	 */
+	PROBE_OUTS,
+	PROBE_INS,
 	PROBE_NR_OPS,
 };
 
@@ -85,6 +95,24 @@ enum {
 #define PROBE_PEEK_PAGES	32
 
 /*
+ * What PROBE_TRAFFIC does, in turn to the word at the start of each page of the
+ * range, @address being that of the first word.  Every turn has one value that is
+ * right: probe_traffic_value() of the page, plus how often the page was stored to.
+ */
+enum probe_traffic {
+	PROBE_TRAFFIC_READ,	/* loads it: never stored to */
+	PROBE_TRAFFIC_WRITE,	/* loads it, and stores what is one more */
+	PROBE_TRAFFIC_CMPXCHG,	/* the same by one locked instruction */
+	PROBE_TRAFFIC_EXEC,	/* calls it: RAX is the value, never stored to */
+};
+
+/* Indices of bad[] after traffic. */
+enum {
+	PROBE_STALE,		/* the word's own value, of an earlier turn */
+	PROBE_FOREIGN,		/* what was never stored to that word */
+};
+
+/*
  * A loop keeps the vCPU in the guest.  The host tells it by @phase what to
  * expect: values read while @phase was p are counted in seen[p], and in bad[p]
  * if they are none of allowed[p].  @phase is read before the memory is, so a
@@ -99,7 +127,10 @@ struct probe_loop {
 	volatile uint32_t phase;
 	volatile uint64_t allowed[PROBE_PHASES][PROBE_ALLOWED];
 
-	/* Written by the guest.  A write loop publishes a value after storing it. */
+	/*
+	 * Written by the guest.  A write loop publishes a value after storing it.
+	 * Traffic counts its turns in @ticks, and in bad[] by the kind of badness.
+	 */
 	volatile uint64_t ticks __attribute__((aligned(64)));
 	volatile uint64_t last;
 	volatile uint64_t seen[PROBE_PHASES];
@@ -141,6 +172,15 @@ struct probe_header {
 static inline uint32_t probe_peek_word(uint64_t address)
 {
 	return (uint32_t)(address / PROBE_PAGE * 131 % 512);
+}
+
+/*
+ * What traffic of @tag (at most 16 bits) finds in page @page of its range before the
+ * first store; the lower half is zero, and counts the stores.
+ */
+static inline uint64_t probe_traffic_value(uint32_t tag, uint64_t page)
+{
+	return (uint64_t)tag << 48 | (page + 1) << 32;
 }
 
 /*

@@ -25,12 +25,15 @@ static void *vcpu_thread(void *arg)
 	faults_catch();
 	if (vcpu->cpu >= 0)
 		cpu_pin(vcpu->cpu);
-	vcpu->exit = vcpu_run(vcpu);
+	do
+		vcpu->exit = vcpu_run(vcpu);
+	while (vcpu->exit.kind != EXIT_DONE && vcpu->run_on &&
+	       vcpu->run_on(vcpu, vcpu->run_on_ctx));
 	vcpu->ended = true;
 	return NULL;
 }
 
-static void start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[6])
+void __probe_loop_start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[6])
 {
 	struct sigaction action = { .sa_handler = kicked };
 	struct probe_loop *loop = &vcpu->mailbox->loop;
@@ -65,13 +68,14 @@ static void start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[6])
 
 void probe_read_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u64 stride)
 {
-	start(vcpu, PROBE_READ_LOOP, (const u64[6]) { gpa, bytes, stride });
+	__probe_loop_start(vcpu, PROBE_READ_LOOP, (const u64[6]) { gpa, bytes, stride });
 }
 
 void probe_write_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 			    u64 stride, u64 first)
 {
-	start(vcpu, PROBE_WRITE_LOOP, (const u64[6]) { gpa, bytes, stride, first });
+	__probe_loop_start(vcpu, PROBE_WRITE_LOOP,
+			   (const u64[6]) { gpa, bytes, stride, first });
 }
 
 static bool join_within(struct kvm_vcpu *vcpu, u64 ms)

@@ -81,6 +81,7 @@ struct probe_exit probe_clock_read(struct kvm_vcpu *vcpu, gpa_t gpa,
  * guest meanwhile.  Set up mailbox->loop.allowed and phase before a start.
  * They run on another CPU than the caller if there is one.
  */
+void __probe_loop_start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[6]);
 void probe_read_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u64 stride);
 void probe_write_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 			    u64 stride, u64 first);

@@ -64,6 +64,12 @@ struct kvm_vcpu {
 	volatile bool ended;	/* the thread has left the guest for good */
 	int cpu;
 	struct vcpu_exit exit;
+	/*
+	 * Asked in that thread at each exit but the probe's own: true to run on, with
+	 * what is in @run then.  NULL: every exit ends the operation.
+	 */
+	bool (*run_on)(struct kvm_vcpu *vcpu, void *ctx);
+	void *run_on_ctx;
 };
 
 /* Creates the VM's arena with the first one.  Freed by vm_free(). */

@@ -143,6 +143,11 @@ static void write_gdt(struct kvm_vm *vm)
 	gdt[VCPU_DATA_SELECTOR / 8] = 0x00cf93000000ffffull;
 }
 
+u64 vm_arena_bytes(void)
+{
+	return PAGES(ARENA_PAGES);
+}
+
 void vm_arena_create(struct kvm_vm *vm)
 {
 	if (vm->arena)

@@ -65,9 +65,6 @@ void huge_store(struct huge *h, u64 page);
 /* KVM_CLEAR_DIRTY_LOG for those of @n pages from @first, a multiple of 64, in @set. */
 int huge_clear(struct huge *h, u64 first, u64 n, const struct pages *set);
 
-/* Turns KVM_X86_QUIRK_SLOT_ZAP_ALL off; false where KVM does not let us. */
-bool huge_zap_one(struct kvm_vm *vm);
-
 void huge_shapes(struct huge *h);
 void huge_parts(struct huge *h);
 void huge_dirty_log(struct huge *h);

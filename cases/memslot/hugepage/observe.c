@@ -16,14 +16,8 @@
 #include "hostmem.h"
 #include "huge.h"
 #include "race.h"
+#include "slot_quirk.h"
 #include "stats.h"
-
-#ifndef KVM_CAP_DISABLE_QUIRKS2
-#define KVM_CAP_DISABLE_QUIRKS2		213
-#endif
-#ifndef KVM_X86_QUIRK_SLOT_ZAP_ALL
-#define KVM_X86_QUIRK_SLOT_ZAP_ALL	(1 << 7)
-#endif
 
 #ifndef MFD_HUGE_2MB
 #define MFD_HUGE_2MB	(21u << 26)
@@ -100,17 +94,6 @@ void huge_store(struct huge *h, u64 page)
 					  probe_pattern(TAG + (u32)page, 0));
 
 	probe_must(&e, "a store of the guest");
-}
-
-bool huge_zap_one(struct kvm_vm *vm)
-{
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_DISABLE_QUIRKS2,
-		.args = { KVM_X86_QUIRK_SLOT_ZAP_ALL },
-	};
-
-	return (vm_check_cap(vm, KVM_CAP_DISABLE_QUIRKS2) & KVM_X86_QUIRK_SLOT_ZAP_ALL) &&
-	       !__vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
 }
 
 /* Room for MEM_SIZE that starts on a huge page. */
@@ -216,7 +199,7 @@ static void memslot_hugepage(void)
 
 	fact_bool("smp", cpus_allowed() >= 2);
 	fact_bool("counted", vm_stat(vm, "pages_2m") != ~0ull);
-	fact_bool("zap_one", huge_zap_one(vm));
+	fact_bool("zap_one", vm_zap_one_slot(vm));
 	fact_bool("manual_log", vm_check_cap(vm, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2) ==
 		  (KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET));
 	vm_free(vm);

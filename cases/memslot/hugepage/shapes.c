@@ -2,6 +2,7 @@
 /* Slots that fit huge pages, and slots that do not. */
 #include "gmem.h"
 #include "huge.h"
+#include "slot_quirk.h"
 
 /* The ends lie within a huge page, which the slot must not get the rest of. */
 #define CUT	3u
@@ -115,7 +116,7 @@ static void zap_one(struct huge *h)
 	struct kvm_vcpu *vcpu = h->vcpu;
 
 	h->vm = vm_create(KVM_X86_DEFAULT_VM);
-	if (!huge_zap_one(h->vm))
+	if (!vm_zap_one_slot(h->vm))
 		goto out;
 	h->vcpu = vcpu_create(h->vm);
 	vm_set_user_memory_region(h->vm, SLOT + 1, 0, other, MEM_SIZE, h->mem);

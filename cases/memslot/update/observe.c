@@ -9,6 +9,7 @@
 #include "cpus.h"
 #include "gmem.h"
 #include "hostmem.h"
+#include "look.h"
 #include "update.h"
 
 int set_slot(struct update *u, u32 slot, u32 flags, gpa_t gpa, u64 first, u64 n)
@@ -30,30 +31,17 @@ int try_slot(struct update *u, u32 slot, u32 flags, gpa_t gpa, u64 first, u64 n)
 
 void observe_pages(struct update *u, const char *name, gpa_t gpa, u64 first, u64 n)
 {
-	char map[PROBE_MAP_PAGES + 1];
-	struct probe_exit e;
-
-	step(name);
-	e = probe_survey(u->vcpu, gpa, PAGES(n), TAG + (u32)first, map);
-	observe(name, f_exit(&e), f_str("pages", map));
+	look_pages(u->vcpu, name, gpa, n, TAG + (u32)first);
 }
 
 void observe_read(struct update *u, const char *name, gpa_t gpa)
 {
-	struct probe_exit e;
-
-	step(name);
-	e = probe_read(u->vcpu, gpa, 8);
-	observe(name, f_exit(&e));
+	look_read(u->vcpu, name, gpa);
 }
 
 void observe_write(struct update *u, const char *name, gpa_t gpa, u64 value)
 {
-	struct probe_exit e;
-
-	step(name);
-	e = probe_write(u->vcpu, gpa, 8, value);
-	observe(name, f_exit(&e));
+	look_write(u->vcpu, name, gpa, value);
 }
 
 static void memslot_update(void)
@@ -86,8 +74,10 @@ static void memslot_update(void)
 	update_clear_log(&u);
 	host_fill(u.mem, MEM_SIZE, TAG);
 	update_model(&u);
-	if (cpus_allowed() >= 2)
+	if (cpus_allowed() >= 2) {
 		update_race(&u);
+		update_race_zap_one(&u);
+	}
 
 	vm_free(u.vm);
 	munmap(u.mem, MEM_SIZE);

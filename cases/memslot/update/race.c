@@ -5,6 +5,7 @@
 
 #include "gmem.h"
 #include "race.h"
+#include "slot_quirk.h"
 #include "update.h"
 
 #define VALUE	0x600dc0de600dc0deull
@@ -280,6 +281,25 @@ static void dropped_under_reader(struct update *u, const char *name, u64 page)
 	__vm_delete_slot(u->vm, SLOT);
 }
 
+/* Where nothing but the slot goes, it is not the loss of all that the guest notices. */
+void update_race_zap_one(struct update *parent)
+{
+	struct update u = { .vm = vm_create(KVM_X86_DEFAULT_VM), .mem = parent->mem };
+	bool zap_one = vm_zap_one_slot(u.vm);
+
+	fact_bool("zap_one", zap_one);
+	if (zap_one) {
+		u.vcpu = vcpu_create(u.vm);
+		gone_under_reader(&u, "race.zap_one_delete_under_reader", delete_it);
+		gone_under_reader(&u, "race.zap_one_move_under_reader", move_it);
+		gone_under_writer(&u, "race.zap_one_delete_under_writer", delete_it);
+		gone_under_writer(&u, "race.zap_one_move_under_writer", move_it);
+		host_fill(u.mem, MEM_SIZE, TAG);
+	}
+	vm_free(u.vm);
+	race_fact();
+}
+
 void update_race(struct update *u)
 {
 	attempt("race.update_while_running");
@@ -296,6 +316,5 @@ void update_race(struct update *u)
 	logged_writer(u, "race.log", NR);
 	dropped_under_reader(u, "race.drop_control", DROPPED + 2);
 	dropped_under_reader(u, "race.drop", DROPPED);
-	race_fact();
 	host_fill(u->mem, MEM_SIZE, TAG);
 }

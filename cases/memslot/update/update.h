@@ -44,5 +44,6 @@ void update_dirty_log(struct update *u);
 void update_clear_log(struct update *u);
 void update_model(struct update *u);
 void update_race(struct update *u);
+void update_race_zap_one(struct update *parent);
 
 #endif /* KVM_HIL_MEMSLOT_UPDATE_H */
