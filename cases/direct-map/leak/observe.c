@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * direct-map/leak: all memory of the host is searched for what only the guest has stored.
+ * Who searches has the complement of it alone, so that it finds no copy of its own.
+ */
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "case.h"
+#include "directmap.h"
+#include "gmem.h"
+#include "memslot.h"
+#include "probe.h"
+#include "probe_ops.h"
+#include "random.h"
+
+#define GPA		0x10000000ull
+#define NR_PAGES	32
+#define BUDGET_MS	8000
+
+static void observe_found(const char *kind, const char *when, const struct directmap_found *f)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s.%s", kind, when);
+	observe(name, f_bool("whole", f->whole), f_int("runs", (long long)f->runs),
+		f_first("first", f->runs, f->first), f_int("mib", (long long)(f->bytes >> 20)));
+}
+
+static void search(const char *kind, u64 flags)
+{
+	struct kvm_vm *vm = vm_create(KVM_X86_DEFAULT_VM);
+	struct kvm_vcpu *vcpu = vcpu_create(vm);
+	int fd = vm_create_guest_memfd(vm, PAGES(NR_PAGES), flags);
+	u32 hidden_tag = ~(u32)random_below(1u << 31);
+	struct directmap_found found;
+	struct probe_exit e;
+
+	/* No mapping of the host's takes part, and no copy. */
+	vm_set_user_memory_region2(vm, 0, KVM_MEM_GUEST_MEMFD, GPA, PAGES(NR_PAGES), NULL, fd, 0);
+	e = probe_fill(vcpu, GPA, PAGE_SIZE, ~hidden_tag);
+	probe_must(&e, "storing a secret");
+	/* The guest's registers hold something else now. */
+	e = probe_nop(vcpu);
+	probe_must(&e, "forgetting a secret");
+	found = directmap_search(hidden_tag, BUDGET_MS / 2);
+	observe_found(kind, "held", &found);
+	if (flags & GUEST_MEMFD_FLAG_NO_DIRECT_MAP) {
+		if (gmem_punch(fd, 0, PAGES(NR_PAGES)))
+			setup_failed("punching a hole", errno);
+		found = directmap_search(hidden_tag, BUDGET_MS / 2);
+		observe_found(kind, "freed", &found);
+	}
+	close(fd);
+	vm_free(vm);
+}
+
+static void direct_map_leak(void)
+{
+	struct kvm_vm *vm = vm_create(KVM_X86_DEFAULT_VM);
+	bool hidden = gmem_flags_promised(vm) & GUEST_MEMFD_FLAG_NO_DIRECT_MAP;
+
+	vm_free(vm);
+	if (hidden)
+		search("hidden", GMEM_UNMAPPED);
+	search("ordinary", GMEM_SHARED);
+}
+CASE("direct-map/leak", direct_map_leak);
