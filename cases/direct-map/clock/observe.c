@@ -188,13 +188,17 @@ static void moved(struct clocks *c)
 {
 	bool on = clock_on(c, 0, CLOCK_PAGE) && clock_on(c, 0, CLOCK_PAGE) &&
 		  clock_on(c, 0, CLOCK_PAGE);
+	char map[2];
 
 	observe("moved.same", f_bool("on", on), f_str("present", present(c)));
 	on = clock_on(c, 0, CLOCK_PAGE + 2) && ticks(c, 0, CLOCK_PAGE + 2);
 	observe("moved.other", f_bool("ticks", on), f_str("present", present(c)));
 	/* The guest, and the host, go on using the page as any other. */
 	probe_fill(c->vcpu[1], gpa_of(CLOCK_PAGE), PAGE_SIZE, c->tag + CLOCK_PAGE);
-	observe("moved.left", f_int("spoiled", spoiled_now(c)));
+	ioctl(c->vcpu[0]->fd, KVM_KVMCLOCK_CTRL, 0);
+	probe_nop(c->vcpu[0]);
+	host_survey(c->window + PAGES(CLOCK_PAGE), PAGE_SIZE, c->tag + CLOCK_PAGE, map);
+	observe("moved.left", f_str("page", map));
 	clock_off(c, 0);
 	observe("moved.off", f_str("present", present(c)));
 	/* An address that is no memory: the old page is let go nevertheless. */
