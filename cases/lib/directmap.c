@@ -101,13 +101,17 @@ static bool range_parse(const char *line, struct range *r)
 /* Calls @each for every range of the page tables until the direct map's are over. */
 static void tables_walk(void (*each)(const struct range *r, void *ctx), void *ctx)
 {
-	FILE *file = fopen(TABLES, "re");
+	/* Kept open: the kernel keeps its buffer, and need not find out anew how large it must be. */
+	static FILE *file;
 	struct range r;
 	char line[256];
 	u64 last = 0;
 
+	if (!file)
+		file = fopen(TABLES, "re");
 	if (!file || !kcore_open())
 		setup_failed("reading " TABLES, errno);
+	rewind(file);
 	for (int i = 0; i < nr_ram; i++)
 		if (ram[i].virt + ram[i].bytes > last)
 			last = ram[i].virt + ram[i].bytes;
@@ -118,7 +122,6 @@ static void tables_walk(void (*each)(const struct range *r, void *ctx), void *ct
 			break;
 		each(&r, ctx);
 	}
-	fclose(file);
 }
 
 struct asked {
@@ -250,8 +253,9 @@ static u64 runs_in(const u64 *words, size_t n, u32 hidden_tag, size_t *first)
 
 		if (number < 0)
 			continue;
-		while (from && pattern_word(words[from - 1], hidden_tag) ==
-			       number - (int)(i - from) - 1)
+		while (from && number > (int)(i - from) &&
+		       pattern_word(words[from - 1], hidden_tag) ==
+		       number - (int)(i - from) - 1)
 			from--;
 		while (to + 1 < n && pattern_word(words[to + 1], hidden_tag) ==
 				     number + (int)(to - i) + 1)
@@ -267,7 +271,7 @@ static u64 runs_in(const u64 *words, size_t n, u32 hidden_tag, size_t *first)
 
 struct directmap_found directmap_search(u32 hidden_tag, u64 budget_ms)
 {
-	struct directmap_found found = { .whole = true };
+	struct directmap_found found = { 0 };
 	u64 deadline = now_ns() + budget_ms * 1000000;
 	static u64 words[MIB(1) / 8];
 	size_t first = 0;
@@ -276,25 +280,23 @@ struct directmap_found directmap_search(u32 hidden_tag, u64 budget_ms)
 		setup_failed("reading " KCORE, errno);
 	for (int i = 0; i < nr_ram; i++) {
 		for (u64 at = 0; at < ram[i].bytes; at += sizeof(words)) {
-			u64 bytes = ram[i].bytes - at, runs;
+			u64 bytes = ram[i].bytes - at;
 
 			if (bytes > sizeof(words))
 				bytes = sizeof(words);
-			if (now_ns() > deadline) {
-				found.whole = false;
+			if (now_ns() > deadline)
 				return found;
-			}
 			if (!kcore_read(&ram[i], at, words, bytes))
 				setup_failed("reading " KCORE, errno);
-			runs = runs_in(words, bytes / 8, hidden_tag, &first);
-			if (runs && !found.runs)
-				found.first = ram[i].virt + at + first * 8;
-			found.runs += runs;
+			found.runs = runs_in(words, bytes / 8, hidden_tag, &first);
 			found.bytes += bytes;
-			/* What was found is not to be found again, in our own memory. */
-			if (runs)
-				memset(words, 0, sizeof(words));
+			if (!found.runs)
+				continue;
+			found.first = ram[i].virt + at + first * 8;
+			found.ended = true;
+			return found;
 		}
 	}
+	found.ended = true;
 	return found;
 }

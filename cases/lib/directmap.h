@@ -37,13 +37,13 @@ int directmap_nonzero(u64 pfn);
 /*
  * Reads all RAM through the direct map, as far as @budget_ms allows, and counts runs of 64
  * bytes and more of probe_pattern() of tag ~@hidden_tag: the tag itself is not in our memory
- * before one is found.  @bytes is how much could be looked at.
+ * before one is found.  Ends with the first MiB that has some.
  */
 struct directmap_found {
 	u64 runs;
-	u64 bytes;
+	u64 bytes;		/* that were looked at */
 	u64 first;		/* virtual address */
-	bool whole;
+	bool ended;		/* not by the budget */
 };
 struct directmap_found directmap_search(u32 hidden_tag, u64 budget_ms);
 

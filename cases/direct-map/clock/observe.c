@@ -341,7 +341,11 @@ static void poisoned(struct clocks *c)
 		setup_failed("punching a hole", errno);
 	undone = hwpoison_undo(c->pfns[CLOCK_PAGE]);
 	observe("poisoned.freed", f_str("present", present(c)), f_bool("undone", !undone));
-	host_fill(c->window + PAGES(CLOCK_PAGE), PAGE_SIZE, c->tag + CLOCK_PAGE);
+	/* Page tables remember that there was a bad page, also when it has left the file. */
+	if (mmap(c->window, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, c->gmem,
+		 0) == MAP_FAILED)
+		setup_failed("mapping a gmem anew", errno);
+	host_fill(c->window, FILE_SIZE, c->tag);
 	frames(c);
 	observe("poisoned.again", f_str("present", present(c)));
 	/* It is missing from now on. */

@@ -23,6 +23,9 @@
 #define CODE_GPA	0x20000000ull
 #define CODE_SLOT	9
 #define VMCB_PAGE	2
+/* Without such a page there is no VMRUN. */
+#define HSAVE_PAGE	3
+#define MSR_VM_HSAVE_PA	0xc0010117
 
 /* Where a VMCB has the exit code, and what one that makes no sense exits with. */
 #define VMCB_EXIT_CODE	0x70
@@ -64,6 +67,7 @@ static struct probe_exit execute(struct nested *n, u8 instruction)
 	/* An operation that starts the vCPU anew would take SVME away again. */
 	probe_nop(n->vcpu);
 	allow_svm(n->vcpu);
+	probe_wrmsr(n->vcpu, MSR_VM_HSAVE_PA, GPA + PAGES(HSAVE_PAGE));
 	return probe_exec(n->vcpu, CODE_GPA);
 }
 

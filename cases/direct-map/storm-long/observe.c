@@ -5,6 +5,6 @@
 
 static void direct_map_storm_long(void)
 {
-	direct_map_storms(100000);
+	direct_map_storms(100000, 280000);
 }
 CASE("direct-map/storm-long", direct_map_storm_long);

@@ -21,12 +21,13 @@
 #include "probe_ops.h"
 #include "random.h"
 #include "storm.h"
+#include "supervise.h"
 
 #define GPA		0x10000000ull
 #define NR_PAGES	16
 #define SIZE		PAGES(NR_PAGES)
 #define NR_VCPUS	2
-#define NR_HOST		2
+#define NR_HOST		1
 
 struct storm {
 	struct kvm_vm *vm;
@@ -126,14 +127,15 @@ static int present(const struct storm *s, u64 *pfns)
 	return n;
 }
 
-static void one_storm(const char *kind, int rounds, bool clocks, bool slots)
+static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool slots)
 {
+	u64 deadline = now_ns() + ms * 1000000;
 	long missing = directmap_missing();
 	struct storm s = { .vm = vm_create(KVM_X86_DEFAULT_VM) };
 	struct worker guest[NR_VCPUS], host[NR_HOST];
 	u64 pfns[NR_PAGES];
 	char name[64];
-	int failed = 0;
+	int failed = 0, done = 0;
 	u64 none;
 
 	for (int i = 0; i < NR_VCPUS; i++)
@@ -145,16 +147,16 @@ static void one_storm(const char *kind, int rounds, bool clocks, bool slots)
 		start(&s, &guest[i], i, clocks ? guest_clocks : guest_faults);
 	for (int i = 0; i < NR_HOST && !clocks; i++)
 		start(&s, &host[i], i, host_faults);
-	for (int i = 0; i < rounds; i++) {
-		u64 first = random_below(4), n = 1 + random_below(NR_PAGES - first);
+	for (; done < rounds && now_ns() < deadline; done++) {
+		u64 first = random_below(3), n = 1 + random_below(clocks ? 3 : NR_PAGES - first);
 
 		failed += gmem_punch(s.gmem, PAGES(first), PAGES(n)) != 0;
-		if (slots && i % 16 == 0) {
+		if (slots && done % 16 == 0) {
 			vm_delete_slot(s.vm, 0);
 			bind(&s);
 		}
 		/* Others are to have a page before it goes. */
-		if (i % 2 == 0)
+		if (done % 2 == 0)
 			usleep(50);
 	}
 	atomic_store(&s.stop, true);
@@ -164,7 +166,7 @@ static void one_storm(const char *kind, int rounds, bool clocks, bool slots)
 		pthread_join(host[i].thread, NULL);
 	none = idle(&s, 0, NR_VCPUS) + (clocks ? 0 : idle(&s, NR_VCPUS, NR_HOST));
 	snprintf(name, sizeof(name), "%s.work", kind);
-	observe(name, f_int("rounds", rounds), f_int("failed", failed), f_int("idle", (long long)none),
+	observe(name, f_int("rounds", done), f_int("failed", failed), f_int("idle", (long long)none),
 		f_int("odd", slots ? 0 : (long long)atomic_load(&s.odd)));
 
 	for (u64 i = 0; i < NR_PAGES; i++) {
@@ -182,15 +184,15 @@ static void one_storm(const char *kind, int rounds, bool clocks, bool slots)
 		f_int("missing_more", directmap_missing() - missing));
 }
 
-void direct_map_storms(int rounds)
+void direct_map_storms(int rounds, u64 ms)
 {
-	one_storm("faults", rounds, false, false);
-	one_storm("clocks", rounds, true, false);
-	one_storm("clocks_and_slots", rounds / 4, true, true);
+	one_storm("faults", rounds, ms, false, false);
+	one_storm("clocks", rounds, ms, true, false);
+	one_storm("clocks_and_slots", rounds / 4, ms, true, true);
 }
 
 static void direct_map_storm(void)
 {
-	direct_map_storms(2000);
+	direct_map_storms(2000, 8000);
 }
 CASE("direct-map/storm", direct_map_storm);

@@ -2,7 +2,9 @@
 #ifndef KVM_HIL_STORM_H
 #define KVM_HIL_STORM_H
 
-/* Both storms, with that many holes punched in each. */
-void direct_map_storms(int rounds);
+#include "util.h"
+
+/* All storms, with that many holes punched in each, or as many as there is time for. */
+void direct_map_storms(int rounds, u64 ms);
 
 #endif /* KVM_HIL_STORM_H */
