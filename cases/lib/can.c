@@ -3,6 +3,7 @@
  * What works on this host.  Every answer comes from making the thing and
  * trying it; a capability number may mean something else on another kernel.
  */
+#include <asm/kvm_para.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,10 +11,12 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cpus.h"
+#include "directmap.h"
 #include "facts.h"
 #include "failalloc.h"
 #include "gmem.h"
@@ -139,6 +142,58 @@ static bool gmem_has_fdinfo(struct kvm_vm *vm)
 	return false;
 }
 
+/* Memory that host and guest use as any other, and that nobody else gets at. */
+static void *unmapped_page(struct kvm_vm *vm, int *fd)
+{
+	void *p;
+
+	*fd = __vm_create_guest_memfd(vm, PAGE_SIZE, GMEM_UNMAPPED);
+	p = *fd < 0 ? MAP_FAILED : mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+					MAP_SHARED, *fd, 0);
+	return p == MAP_FAILED || touch_write(p, 1).signal ? NULL : p;
+}
+
+static bool direct_map_left(struct kvm_vm *vm)
+{
+	struct iovec from, to;
+	int fd;
+	u8 byte;
+
+	from = (struct iovec){ unmapped_page(vm, &fd), 1 };
+	to = (struct iovec){ &byte, 1 };
+	return from.iov_base &&
+	       process_vm_readv(getpid(), &to, 1, &from, 1, 0) < 0 && errno == EFAULT;
+}
+
+/* KVM writes a kvm-clock with interrupts off, and so can only do it in the direct map. */
+static bool direct_map_shared(struct kvm_vm *vm)
+{
+	struct kvm_vcpu *vcpu = vcpu_create(vm);
+	int fd;
+	u32 *page = unmapped_page(vm, &fd);
+
+	return page &&
+	       !__vm_set_user_memory_region2(vm, 0, KVM_MEM_GUEST_MEMFD, TEST_GPA,
+					     PAGE_SIZE, page, fd, 0) &&
+	       probe_clock_setup(vcpu, MSR_KVM_SYSTEM_TIME_NEW, TEST_GPA).exit.kind ==
+	       EXIT_DONE && probe_nop(vcpu).exit.kind == EXIT_DONE &&
+	       *(volatile u32 *)page > 1;
+}
+
+static bool direct_map_known(struct kvm_vm *vm)
+{
+	(void)vm;
+	return directmap_usable();
+}
+
+static bool secretmem_made(struct kvm_vm *vm)
+{
+	void *p;
+
+	(void)vm;
+	return (p = secretmem_map(PAGE_SIZE)) && !touch_write(p, 1).signal;
+}
+
 /*
  * A gmem of a kind whose memory a guest uses: one that host and guest share, or
  * a private one.  Others can be bound, and are never looked at.
@@ -251,6 +306,8 @@ static const struct capability {
 	{ "gmem.mmap", KVM_X86_DEFAULT_VM, gmem_mapped },
 	{ "gmem.init_shared", KVM_X86_DEFAULT_VM, gmem_touched },
 	{ "gmem.guest", KVM_X86_DEFAULT_VM, gmem_of_use },
+	{ "gmem.no_direct_map", KVM_X86_DEFAULT_VM, direct_map_left },
+	{ "gmem.sharing_refcount", KVM_X86_DEFAULT_VM, direct_map_shared },
 	{ "gmem.fdinfo", KVM_X86_DEFAULT_VM, gmem_has_fdinfo },
 	{ "attributes", KVM_X86_SW_PROTECTED_VM, attributes_set },
 	{ "prefault", KVM_X86_DEFAULT_VM, arena_prefaulted },
@@ -259,6 +316,8 @@ static const struct capability {
 	{ "smp", NO_VM, two_cpus },
 	{ "numa", NO_VM, two_nodes },
 	{ "memcg", NO_VM, memcg_works },
+	{ "directmap", NO_VM, direct_map_known },
+	{ "secretmem", NO_VM, secretmem_made },
 	{ "hwpoison", NO_VM, hwpoison_works },
 	{ "lkdtm", NO_VM, lkdtm_writable },
 	{ "kmsg", NO_VM, kmsg_writable },

@@ -8,6 +8,9 @@
 /* A gmem that host and guest share, and that the host can map. */
 #define GMEM_SHARED	(GUEST_MEMFD_FLAG_MMAP | GUEST_MEMFD_FLAG_INIT_SHARED)
 
+/* The same, kept out of the kernel's direct map. */
+#define GMEM_UNMAPPED	(GMEM_SHARED | GUEST_MEMFD_FLAG_NO_DIRECT_MAP)
+
 int __vm_create_guest_memfd(struct kvm_vm *vm, u64 size, u64 flags);
 int vm_create_guest_memfd(struct kvm_vm *vm, u64 size, u64 flags);
 

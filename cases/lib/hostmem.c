@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostmem.h"
@@ -22,6 +23,23 @@ void *anon_pages(u64 bytes)
 	if (p == MAP_FAILED)
 		setup_failed("mmap of anonymous memory", errno);
 	return p;
+}
+
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret	447
+#endif
+
+void *secretmem_map(u64 bytes)
+{
+	int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+	void *p = MAP_FAILED;
+
+	if (fd < 0)
+		return NULL;
+	if (!ftruncate(fd, (off_t)bytes))
+		p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return p == MAP_FAILED ? NULL : p;
 }
 
 long meminfo_kib(const char *name)

@@ -10,6 +10,9 @@
 /* Anonymous memory, zero, page aligned; ends the case if there is none. */
 void *anon_pages(u64 bytes);
 
+/* Memory of memfd_secret()'s, not touched yet; NULL with errno where there is none. */
+void *secretmem_map(u64 bytes);
+
 /* A line of /proc/meminfo in KiB, such as "Unevictable"; -1 if absent. */
 long meminfo_kib(const char *name);
 /* Adds what every CPU has counted for itself to those, as far as permitted. */

@@ -47,6 +47,9 @@ struct kvm_create_guest_memfd {
 #ifndef GUEST_MEMFD_FLAG_INIT_SHARED
 #define GUEST_MEMFD_FLAG_INIT_SHARED	(1ULL << 1)
 #endif
+#ifndef GUEST_MEMFD_FLAG_NO_DIRECT_MAP
+#define GUEST_MEMFD_FLAG_NO_DIRECT_MAP	(1ULL << 2)
+#endif
 
 #ifndef GUEST_MEMFD_MAGIC
 #define GUEST_MEMFD_MAGIC		0x474d454d	/* "GMEM" */

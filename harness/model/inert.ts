@@ -41,8 +41,8 @@ const MODES = ['100644', '000000'];
 /** What the C compiler and the assembler read. A linker script can name files to write. */
 const CODE = /^(?!.*\.lds\.[Sh]$).*\.[chS]$/;
 
-/** Folders of which make compiles code for the kernel only, and whose headers stay among themselves. */
-const KERNEL_ONLY = /^(?:virt|mm|fs|kernel|arch\/x86\/(?:kvm|mm|virt|kernel))\//;
+/** Folders of which make compiles code for the kernel only, and whose headers stay among themselves; and one such file. */
+const KERNEL_ONLY = /^(?:(?:virt|mm|fs|kernel|arch\/x86\/(?:kvm|mm|virt|kernel))\/|lib\/buildid\.c$)/;
 
 /** Some of them hold a program all the same, that writes a table when it is run: mkutf8data.c, gen_something.c. */
 const GENERATOR = /(?:^|\/)(?:mk|gen)[^/]*$/;
@@ -52,7 +52,7 @@ const HEADERS = new RegExp(
   [
     'include/(?:uapi/)?linux/(?:kvm|guest_memfd|memfd|secretmem|userfaultfd)\\w*',
     'include/linux/(?:mm|mmu|huge|hugetlb|memory|mempolicy|migrate|page|pgtable|rmap|shmem|swap|vmalloc)(?:[_-]\\w+)*',
-    'include/linux/(?:pagemap|pagewalk|gfp|fs)',
+    'include/linux/(?:pagemap|pagewalk|set_memory|gfp|fs)',
     'include/(?:trace/events|kvm)/\\w+',
     'arch/x86/include/(?:uapi/)?asm/(?:kvm|svm|vmx|sev|tdx|mmu|tlb)(?:[_-]\\w+)*',
   ]

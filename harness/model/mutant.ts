@@ -3,7 +3,7 @@
 // function, so it survives point releases; an anchor that does not stand there exactly once is an error, never a guess.
 import { UsageError } from '../errors.ts';
 
-export const MUTANT_AREAS = ['gmem', 'attributes', 'memslot'] as const;
+export const MUTANT_AREAS = ['gmem', 'attributes', 'memslot', 'direct-map'] as const;
 export type MutantArea = (typeof MUTANT_AREAS)[number];
 
 /** What a file cases/mutants/<area>/<id>.yaml says: results/schema/mutant.schema.json. */

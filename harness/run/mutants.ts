@@ -31,7 +31,7 @@ async function readMutant(root: string, name: string): Promise<KeptMutant> {
   const text = (await readIfThere(file)) ?? '';
   const said = checkDocument<MutantFile>('mutant', parseYaml(text, file), file);
   const id = name.slice(0, -'.yaml'.length).replaceAll(path.sep, '/');
-  if (!/^[a-z]+\/[a-z0-9-]+$/.test(id) || path.dirname(id) !== said.area) {
+  if (!/^[a-z-]+\/[a-z0-9-]+$/.test(id) || path.dirname(id) !== said.area) {
     throw new InfraError({
       code: 'mutant-misplaced',
       message: `${file} is of the area ${said.area}`,
