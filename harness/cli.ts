@@ -182,6 +182,21 @@ Examples:
     .addHelpText('after', "\nExample:\n  kvm-hil cases 'gmem/*' --rules")
     .action(async (globs, o) => finish(await (await import('./commands/cases.ts')).casesCommand(globs, o)));
 
+  const hosts = program.command('hosts').description('the machines of the inventory (infra/labs)');
+  const which = ['[host...]', 'a name, a glob, or tag:<tag>; all by default'] as const;
+  hosts
+    .command('list', { isDefault: true })
+    .description('what is described')
+    .argument(...which)
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts list tag:amd')
+    .action(async (names) => finish(await (await import('./commands/hosts.ts')).hostsListCommand(names)));
+  hosts
+    .command('check')
+    .description('whether kernels can be booted there, and what is missing; changes nothing')
+    .argument(...which)
+    .addHelpText('after', "\nExample:\n  kvm-hil hosts check 'milan-*'")
+    .action(async (names) => finish(await (await import('./commands/hosts.ts')).hostsCheckCommand(names)));
+
   const cache = program.command('cache').description('kernel sources, objects and images that are kept');
   cache
     .command('list', { isDefault: true })
