@@ -52,7 +52,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--provides <capability>', 'the series promises this capability (repeatable)', collect, [])
     .option(
       '--host <name>',
-      'where to run: qemu (the default), or local, this machine as it is (repeatable)',
+      'where to run: qemu (the default), local (this machine as it is), a machine of the inventory, or tag:<tag> (repeatable)',
       collect,
       [],
     )
@@ -70,6 +70,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--format <format>', 'what goes to standard output: tap, markdown, json', 'tap')
     .option('--output <folder>', 'the run folder (default: a new one below results/runs)')
     .option('--self-check', 'test the tester on each host even if an earlier run did')
+    .option('--take', 'take machines from whoever has leased them')
     .option('--dry-run', 'only say what would be done')
     .addHelpText(
       'after',

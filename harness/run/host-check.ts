@@ -2,7 +2,9 @@
 // Looks at machines of the inventory without changing anything: reachable, who has it, what it lacks.
 import type { Clock } from '../effects/clock.ts';
 import { HilError, InterruptedError } from '../errors.ts';
+import { clearBad } from '../hosts/metal/bad.ts';
 import { readLease } from '../hosts/metal/lease.ts';
+import { isOurs } from '../hosts/metal/metal.ts';
 import { reach, survey } from '../hosts/metal/reach.ts';
 import type { LabHost } from '../model/lab.ts';
 import type { LeaseState } from '../model/lease.ts';
@@ -44,6 +46,8 @@ async function checkHost(clock: Clock, host: LabHost): Promise<HostReport> {
       const theirs = Number(found.get('seconds') ?? Number.NaN);
       const off = Number.isFinite(theirs) ? theirs - ours : 0;
       const lacks = lacksOf(found, host, off);
+      // Somebody has looked, and it is as it should be.
+      if (lacks.length === 0 && !isOurs(found.get('release'))) await clearBad(host);
       return { host, survey: found, lease: await readLease(host, link), lacks };
     } finally {
       link.close();
