@@ -52,7 +52,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--provides <capability>', 'the series promises this capability (repeatable)', collect, [])
     .option(
       '--host <name>',
-      'where to run: qemu (the default), or local, this machine as it is (repeatable)',
+      'where to run: qemu (the default), local (this machine as it is), a machine of the inventory, or tag:<tag> (repeatable)',
       collect,
       [],
     )
@@ -70,6 +70,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--format <format>', 'what goes to standard output: tap, markdown, json', 'tap')
     .option('--output <folder>', 'the run folder (default: a new one below results/runs)')
     .option('--self-check', 'test the tester on each host even if an earlier run did')
+    .option('--take', 'take machines from whoever has leased them')
     .option('--dry-run', 'only say what would be done')
     .addHelpText(
       'after',
@@ -181,6 +182,21 @@ Examples:
     .option('--rules', 'with every rule they check')
     .addHelpText('after', "\nExample:\n  kvm-hil cases 'gmem/*' --rules")
     .action(async (globs, o) => finish(await (await import('./commands/cases.ts')).casesCommand(globs, o)));
+
+  const hosts = program.command('hosts').description('the machines of the inventory (infra/labs)');
+  const which = ['[host...]', 'a name, a glob, or tag:<tag>; all by default'] as const;
+  hosts
+    .command('list', { isDefault: true })
+    .description('what is described')
+    .argument(...which)
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts list tag:amd')
+    .action(async (names) => finish(await (await import('./commands/hosts.ts')).hostsListCommand(names)));
+  hosts
+    .command('check')
+    .description('whether kernels can be booted there, and what is missing; changes nothing')
+    .argument(...which)
+    .addHelpText('after', "\nExample:\n  kvm-hil hosts check 'milan-*'")
+    .action(async (names) => finish(await (await import('./commands/hosts.ts')).hostsCheckCommand(names)));
 
   const cache = program.command('cache').description('kernel sources, objects and images that are kept');
   cache

@@ -2,11 +2,13 @@
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
 import { interruption } from '../effects/clock.ts';
 import { newLog } from '../effects/logs.ts';
-import { UsageError } from '../errors.ts';
+import { InfraError, UsageError } from '../errors.ts';
+import { forMetal } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
-import { bootsNothing, openHosts } from '../run/hosts.ts';
+import { bootsNothing, chooseRunHosts, openHosts } from '../run/hosts.ts';
 import { type BuildOptions, buildImages } from './build.ts';
 import { openContext } from './context.ts';
+import { kconfigOption } from './options.ts';
 
 export interface BootOptions extends BuildOptions {
   host: string;
@@ -27,10 +29,13 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
         hint: 'use --host qemu',
       });
     }
-    const [built] = await buildImages(o, context);
+    const { metal } = await chooseRunHosts([o.host]);
+    const wanted = kconfigOption(o.kconfig);
+    const kconfig = metal ? forMetal(wanted) : wanted;
+    const [built] = await buildImages({ ...o, kconfig }, context);
     if (built === undefined) throw new Error('nothing was built');
     const program = await ensureProgram(signal);
-    const [host] = await openHosts([o.host], program.file, o.kconfig === 'debug');
+    const [host] = await openHosts([o.host], program.file, kconfig.endsWith('debug'));
     if (host === undefined) throw new Error(`${o.host} did not open`);
     const { how } = await host.traits();
     sink({ type: 'host.booting', host: host.name, kernel: built.role, boot: 1 });
@@ -60,7 +65,12 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
           timeoutMs: COMMAND_TIMEOUT_MS,
           onStdout: (piece) => process.stdout.write(piece),
         });
-        const result = await Promise.race([done, interruption(signal).promise]);
+        const died = machine.died.then(({ detail }): never => {
+          throw new InfraError({ code: 'host-lost', message: `${host.name} is gone: ${detail}` });
+        });
+        // It also ends when the command is over and the machine is closed.
+        died.catch(() => {});
+        const result = await Promise.race([done, died, interruption(signal).promise]);
         process.stderr.write(result.stderr);
         return result.exitCode ?? 3;
       }

@@ -19,6 +19,8 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   base: BaseSpec | undefined;
   series: Series | undefined;
   kconfig: KconfigName;
+  /** Machines are taken from whoever has leased them. */
+  take?: boolean;
   reporter: (result: ResultDocument) => string;
 }
 
@@ -47,7 +49,7 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
       record,
       workshop:
         base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig === 'debug'),
+      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take),
       alwaysSelfCheck: u.alwaysSelfCheck,
       ...begun,
       signal,

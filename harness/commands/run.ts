@@ -6,6 +6,7 @@ import { matchesGlob } from '../effects/glob.ts';
 import { version } from '../effects/version.ts';
 import { UsageError } from '../errors.ts';
 import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
+import { forMetal } from '../kernel/configure.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, unitId } from '../model/plan.ts';
@@ -13,7 +14,7 @@ import type { KernelRole, SeriesOrigin } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
 import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
-import { bootsNothing, checkHostNames } from '../run/hosts.ts';
+import { bootsNothing, chooseRunHosts } from '../run/hosts.ts';
 import { carryOut } from './carry-out.ts';
 import { newRun, shellWords } from './folder.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
@@ -32,6 +33,7 @@ export interface RunOptions {
   format: string;
   output?: string;
   selfCheck?: boolean;
+  take?: boolean;
   dryRun?: boolean;
 }
 
@@ -40,10 +42,10 @@ const ROUNDS_MAX = 100_000;
 /** @returns the exit code */
 export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
-  const kconfig = kconfigOption(o.kconfig);
+  const wanted = kconfigOption(o.kconfig);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
-  const hosts = o.host.length === 0 ? ['qemu'] : [...new Set(o.host)];
-  checkHostNames(hosts);
+  const { names: hosts, metal } = await chooseRunHosts(o.host.length === 0 ? ['qemu'] : o.host);
+  const kconfig = metal ? forMetal(wanted) : wanted;
   const base = await kernelSource(o, hosts);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
@@ -54,7 +56,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const seed = seedOption(o.seed);
   const command = commandLine(o, seed);
   if (o.dryRun === true) {
-    process.stdout.write(describePlan(o, series, kernels, hosts, units.map(unitId)));
+    process.stdout.write(describePlan(o, kconfig, series, kernels, hosts, units.map(unitId)));
     return 0;
   }
   const created = realClock.wall();
@@ -87,7 +89,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   };
   const alwaysSelfCheck = o.selfCheck === true;
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
-  const undertaking = { record, alwaysSelfCheck, base, series, kconfig, reporter };
+  const undertaking = { record, alwaysSelfCheck, take: o.take === true, base, series, kconfig, reporter };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
@@ -174,6 +176,7 @@ function commandLine(o: RunOptions, seed: string): string {
 
 function describePlan(
   o: RunOptions,
+  kconfig: string,
   series: Series | undefined,
   kernels: readonly KernelRole[],
   hosts: readonly string[],
@@ -182,7 +185,7 @@ function describePlan(
   const lines = [
     `base    ${o.base ?? 'the running kernel'}`,
     ...(series === undefined ? ['series  none'] : describeSeries(series)),
-    `kconfig ${o.kconfig}`,
+    `kconfig ${kconfig}`,
     `kernels ${kernels.join(', ')}`,
     `hosts   ${hosts.join(', ')}`,
     `would run ${units.length} cases:`,

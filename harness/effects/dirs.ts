@@ -32,11 +32,27 @@ export function inPackage(...parts: string[]): string {
 
 /** `$XDG_CACHE_HOME/kvm-hil`, by default `~/.cache/kvm-hil` (XDG Base Directory Specification). */
 export function cacheRoot(): string {
-  const xdg = process.env['XDG_CACHE_HOME'];
-  const base = xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(homedir(), '.cache');
-  return path.join(base, 'kvm-hil');
+  return xdgFolder('XDG_CACHE_HOME', '.cache');
+}
+
+/** Below `$XDG_CONFIG_HOME/kvm-hil`, by default `~/.config/kvm-hil`. */
+export function inConfig(...parts: string[]): string {
+  return path.join(xdgFolder('XDG_CONFIG_HOME', '.config'), ...parts);
+}
+
+/** Below `$XDG_STATE_HOME/kvm-hil`, by default `~/.local/state/kvm-hil`: what has to outlive a run, and the cache. */
+export function inState(...parts: string[]): string {
+  return path.join(xdgFolder('XDG_STATE_HOME', '.local/state'), ...parts);
 }
 
 export function inCache(...parts: string[]): string {
   return path.join(cacheRoot(), ...parts);
+}
+
+// --- internal ---
+
+function xdgFolder(variable: string, otherwise: string): string {
+  const xdg = process.env[variable];
+  const base = xdg !== undefined && path.isAbsolute(xdg) ? xdg : path.join(homedir(), otherwise);
+  return path.join(base, 'kvm-hil');
 }

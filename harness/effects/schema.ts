@@ -19,7 +19,8 @@ export type DocumentName =
   | 'image'
   | 'mutant'
   | 'mutation'
-  | 'bench';
+  | 'bench'
+  | 'lab';
 
 const validators = new Map<DocumentName, ValidateFunction>();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // SSH: the one door to ssh2. One connection, many channels; the host key is pinned.
+import { createHash } from 'node:crypto';
 import ssh2 from 'ssh2';
 import { InfraError, messageOf } from '../errors.ts';
 import { CommandOutput, type RemoteResult } from './kept.ts';
@@ -11,7 +12,9 @@ export interface SshTarget {
   port: number;
   username: string;
   /** Private key in OpenSSH or PEM form. */
-  privateKey: string;
+  privateKey?: string;
+  /** Socket of an SSH agent that has the key instead. */
+  agent?: string;
   /** The host's public key as a wire blob; any other key ends the connection. */
   hostKey: Buffer;
 }
@@ -51,10 +54,11 @@ export function newSshKey(): { privateKey: string; publicLine: string } {
 
 /**
  * Connects once.
- * @throws InfraError `ssh-failed`; the caller decides whether to try again
+ * @throws InfraError `ssh-failed`, the caller decides whether to try again; `host-key` when somebody else answers
  */
 export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> {
   const client = new ssh2.Client();
+  let stranger: Buffer | undefined;
   return new Promise((resolve, reject) => {
     let why = 'closed by the host';
     const closed = new Promise<string>((done) => {
@@ -63,6 +67,7 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
     const failed = (error: Error) => {
       why = error.message;
       client.end();
+      if (stranger !== undefined) return reject(wrongHostKey(target, stranger));
       reject(
         new InfraError({
           code: 'ssh-failed',
@@ -87,10 +92,15 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
       host: target.host,
       port: target.port,
       username: target.username,
-      privateKey: target.privateKey,
+      ...(target.privateKey === undefined ? {} : { privateKey: target.privateKey }),
+      ...(target.agent === undefined ? {} : { agent: target.agent }),
       readyTimeout: timeoutMs,
       keepaliveInterval: 0,
-      hostVerifier: (key: Buffer) => key.equals(target.hostKey),
+      hostVerifier: (key: Buffer) => {
+        const expected = key.equals(target.hostKey);
+        if (!expected) stranger = key;
+        return expected;
+      },
       algorithms: {
         // What dropbear and OpenSSH both have; the cipher is the one that is cheap without AES instructions.
         kex: ['curve25519-sha256', 'curve25519-sha256@libssh.org'],
@@ -108,7 +118,21 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
   });
 }
 
+/** As `ssh-keygen -l` prints it. */
+export function fingerprint(publicKey: Buffer): string {
+  return `SHA256:${createHash('sha256').update(publicKey).digest('base64').replace(/=+$/, '')}`;
+}
+
 // --- internal ---
+
+function wrongHostKey(target: SshTarget, shown: Buffer): InfraError {
+  return new InfraError({
+    code: 'host-key',
+    message: `${target.host}:${target.port} is not who it should be: it shows the host key ${fingerprint(shown)}`,
+    detail: `the key that is pinned is ${fingerprint(target.hostKey)}`,
+    hint: 'it was installed anew, or somebody else answers there; pin its new key only if you know why it changed',
+  });
+}
 
 function newLink(client: ssh2.Client, closed: Promise<string>): SshLink {
   // Not a reaction to `closed` each: those would keep what every command of a link printed until the link closes.

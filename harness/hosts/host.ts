@@ -34,11 +34,24 @@ export interface ExtraFile {
   path: string;
 }
 
+export interface LeaseRequest {
+  /** For others who want it: what it is used for. */
+  purpose: string;
+  /** Told when somebody else has it, and it is waited for. */
+  onWait(holder: string): void;
+  signal: AbortSignal;
+}
+
 export interface Host {
   readonly name: string;
   readonly driver: string;
   /** There is one of it: two runs cannot use it at the same time. */
   readonly exclusive: boolean;
+  /**
+   * The right to use it, kept on the machine itself; absent where this machine can tell who uses it.
+   * @throws InfraError when somebody else has it
+   */
+  lease?(o: LeaseRequest): Promise<{ release(): Promise<void> }>;
   /** Settled before the first boot. @throws InfraError when this machine cannot run such a host at all */
   traits(): Promise<HostTraits>;
   /**

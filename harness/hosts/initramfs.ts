@@ -11,6 +11,7 @@ import type { ExtraFile } from './host.ts';
 
 const BUSYBOX = '/bin/busybox';
 const DROPBEAR = '/usr/sbin/dropbear';
+const DROPBEAR_CONVERT = '/usr/bin/dropbearconvert';
 /** What the init script cannot do without. */
 const APPLETS_NEEDED = ['sh', 'cat', 'echo', 'mkdir', 'mount', 'ifconfig', 'sleep'];
 
@@ -32,6 +33,11 @@ export async function systemArchive(program: string, extra: readonly ExtraFile[]
     entries.push({ name: path.slice(1), mode: 0o755, content: { file: await readFile(file) } });
   }
   return Buffer.concat([await system, cpio(entries)]);
+}
+
+/** What a machine of metal needs on top: it has its host key in OpenSSH's form. */
+export async function metalArchive(): Promise<Buffer> {
+  return cpio(await withLibraries(DROPBEAR_CONVERT, 'usr/bin/dropbearconvert'));
 }
 
 export interface BootKeys {

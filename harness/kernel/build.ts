@@ -16,7 +16,7 @@ import type { EventSink } from '../model/events.ts';
 import type { BuiltImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
 import { touchCache } from './cache.ts';
-import { configure, type KconfigName, readFragments } from './configure.ts';
+import { configure, hasBzImage, type KconfigName, readFragments } from './configure.ts';
 import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
 import { missingInBuild } from './missing.ts';
 import { strangersProgram, withObjects } from './objects.ts';
@@ -45,9 +45,15 @@ interface ImageRecord {
   unknownSymbols: string[];
   /** SHA-256 of vmlinux: one that was cut short is noticed. */
   vmlinux: string;
+  /** Of bzImage, where there is one. */
+  bzImage?: string;
   /** Of the configuration; images of an older kvm-hil have none. */
   config?: string;
 }
+
+const BZIMAGE = path.join('arch', 'x86', 'boot', 'bzImage');
+
+type ImageFacts = Omit<ImageRecord, 'vmlinux' | 'bzImage' | 'config'>;
 
 /**
  * The image of a commit: from the cache, or built.
@@ -139,6 +145,8 @@ async function buildIn(
   await writeWhole(stamp, '');
   const counter = await stepCounter(objects, request.role, sink);
   const args = [...makeArguments(tree, objects), `LOCALVERSION=${localversion}`, 'vmlinux'];
+  const bzImage = hasBzImage(request.kconfig);
+  if (bzImage) args.push('bzImage');
   const made = await exec('make', args, {
     ...(await makeConfined(tree, objects, isCopy ? 'read' : 'write')),
     timeoutMs: BUILD_TIMEOUT_MS,
@@ -162,14 +170,14 @@ async function buildIn(
   await counter.save();
 
   const release = (await readPlain(objects, 'include', 'config', 'kernel.release')).trim();
-  const record: Omit<ImageRecord, 'vmlinux' | 'config'> = {
+  const record: ImageFacts = {
     hash: target.hash,
     release,
     commit,
     compiler: target.compiler,
     unknownSymbols: unknown,
   };
-  await storeImage(target.folder, record, objects, config, request.logFile);
+  await storeImage(target.folder, record, objects, { config, bzImage }, request.logFile);
   const image = await openImage(target.folder, target.hash, false);
   if (image === undefined) throw new InfraError({ code: 'image-lost', message: `${target.folder} vanished` });
   return image;
@@ -177,9 +185,9 @@ async function buildIn(
 
 async function storeImage(
   folder: string,
-  rest: Omit<ImageRecord, 'vmlinux' | 'config'>,
+  rest: ImageFacts,
   objects: string,
-  config: string,
+  { config, bzImage }: { config: string; bzImage: boolean },
   logFile: string,
 ): Promise<void> {
   const fresh = `${folder}.${process.pid}.new`;
@@ -187,10 +195,12 @@ async function storeImage(
   await mkdir(fresh, { recursive: true });
   const vmlinux = path.join(fresh, 'vmlinux');
   await copyFile(await plainFile(objects, 'vmlinux'), vmlinux);
+  if (bzImage) await copyFile(await plainFile(objects, BZIMAGE), path.join(fresh, 'bzImage'));
   await writeWhole(path.join(fresh, 'config'), config);
   const record: ImageRecord = {
     ...rest,
     vmlinux: await hashFile(vmlinux),
+    ...(bzImage ? { bzImage: await hashFile(path.join(fresh, 'bzImage')) } : {}),
     config: await hashFile(path.join(fresh, 'config')),
   };
   await copyFile(logFile, path.join(fresh, 'build.log'));
@@ -212,10 +222,14 @@ async function openImage(folder: string, hash: string, cached: boolean): Promise
     record.config !== (await hashFile(path.join(folder, 'config')).catch(() => ''))
   )
     return undefined;
-  const isWhole = (await exists(vmlinux)) && (await hashFile(vmlinux)) === record.vmlinux;
+  const bzImage = path.join(folder, 'bzImage');
+  const isWhole =
+    (await hashFile(vmlinux).catch(() => '')) === record.vmlinux &&
+    (record.bzImage === undefined || (await hashFile(bzImage).catch(() => '')) === record.bzImage);
   if (!isWhole || config === undefined || !(await exists(path.join(folder, 'build.log')))) return undefined;
   const { release, commit, compiler, unknownSymbols } = record;
-  return { hash, release, vmlinux, config, commit, compiler, unknownSymbols, cached };
+  const forLoaders = record.bzImage === undefined ? {} : { bzImage };
+  return { hash, release, vmlinux, ...forLoaders, config, commit, compiler, unknownSymbols, cached };
 }
 
 function readRecord(text: string): ImageRecord | undefined {

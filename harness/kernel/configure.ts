@@ -13,8 +13,23 @@ import { makeArguments, makeConfined } from './make.ts';
 import { missingInBuild } from './missing.ts';
 
 /** What --kconfig names: fragments of infra/kconfig, in order. */
-export const KCONFIGS = { base: ['base', 'kvm'], debug: ['base', 'kvm', 'debug'] } as const;
+export const KCONFIGS = {
+  base: ['base', 'kvm'],
+  debug: ['base', 'kvm', 'debug'],
+  metal: ['base', 'kvm', 'metal'],
+  'metal-debug': ['base', 'kvm', 'metal', 'debug'],
+} as const;
 export type KconfigName = keyof typeof KCONFIGS;
+
+/** The configuration that runs on metal too. */
+export function forMetal(name: KconfigName): KconfigName {
+  return name === 'base' ? 'metal' : name === 'debug' ? 'metal-debug' : name;
+}
+
+/** Whether what boots is made for boot loaders: a bzImage beside vmlinux. */
+export function hasBzImage(name: KconfigName): boolean {
+  return name.startsWith('metal');
+}
 
 export function isKconfigName(name: string): name is KconfigName {
   return Object.hasOwn(KCONFIGS, name);

@@ -19,6 +19,8 @@ export interface KernelImage {
   release: string;
   /** Uncompressed ELF with a PVH entry point; null for a kernel that runs already. */
   vmlinux: string | null;
+  /** The same for boot loaders and kexec; only of configurations for metal. */
+  bzImage?: string;
   /** The final .config, as text. */
   config: string;
   /** The source commit, in the base's repository. */

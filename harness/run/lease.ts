@@ -13,8 +13,11 @@ export interface Lease {
 /** @throws InfraError when another run does not give the host back; InterruptedError */
 export async function takeLease(host: Host, sink: EventSink, signal: AbortSignal): Promise<Lease> {
   if (!host.exclusive) return { release: async () => {} };
+  const onWait = (holder: string) =>
+    sink({ type: 'note', text: `${host.name} is leased to ${holder}; waiting for it` });
+  if (host.lease !== undefined) return host.lease({ purpose: 'kvm-hil run', onWait, signal });
   return takeLock(inCache('leases', host.name), {
     signal,
-    onWait: () => sink({ type: 'note', text: `${host.name} is leased to another run; waiting for it` }),
+    onWait: () => onWait('another run'),
   });
 }

@@ -50,7 +50,7 @@ function runAll(lines: readonly (readonly string[])[]): Ended[] {
     {
       cwd: folder,
       encoding: 'utf8',
-      env: { ...process.env, XDG_CACHE_HOME: cache },
+      env: { ...process.env, XDG_CACHE_HOME: cache, XDG_CONFIG_HOME: cache },
       maxBuffer: 16 * 1024 * 1024,
     },
   );
@@ -117,6 +117,7 @@ const CASES: [argv: string[], exitCode: number, message: RegExp][] = [
   [run('--series', path.join(folder, 'empty.mbox')), 2, /has no patch in it/],
   [run('--host', 'mars'), 2, /there is no host mars\n {2}hosts: qemu/],
   [run('--host', '__proto__'), 2, /there is no host __proto__/],
+  [['hosts', 'check', 'tag:mars'], 2, /there is no host tag:mars/],
   [run('--case', 'no/such'), 2, /--case no\/such matches no case/],
   [run('--case', ''), 2, /matches no case/],
   [run('--skip-tag', 'self'), 2, /no case is selected/],
@@ -160,6 +161,8 @@ const CASES: [argv: string[], exitCode: number, message: RegExp][] = [
   [['cases', 'self/pass'], 0, /^case.*\nself\/pass /],
   [['cases', 'self/pass', '--rules'], 0, /^self\/pass: /],
   [['cache'], 0, /GiB/],
+  [['hosts'], 0, /^$/],
+  [['hosts', 'check'], 0, /^$/],
 ];
 
 const ends = runAll(CASES.map(([argv]) => argv));

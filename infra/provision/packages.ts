@@ -39,8 +39,20 @@ const NEEDS: readonly Need[] = [
   { name: 'dropbear-bin', has: ['/usr/sbin/dropbear'], why: 'is the embedded host’s SSH server' },
 ];
 
+/** What the simulated machine of infra/rig needs on top. */
+const RIG_NEEDS: readonly Need[] = [
+  { name: 'mmdebstrap', has: ['mmdebstrap'], why: 'makes the disk of the rig' },
+  { name: 'fdisk', has: ['sfdisk'], why: 'makes the disk of the rig' },
+  { name: 'e2fsprogs', has: ['mkfs.ext4'], why: 'makes the disk of the rig' },
+  { name: 'grub-common', has: ['grub-mkimage'], why: 'makes the rig boot' },
+  { name: 'openssh-client', has: ['ssh-keygen'], why: 'makes the key of the rig' },
+  { name: 'openipmi', has: ['ipmi_sim'], why: 'is the BMC of the rig' },
+  { name: 'ipmitool', has: ['ipmitool'], why: 'speaks with BMCs' },
+];
+
 const missing: Need[] = [];
-for (const need of NEEDS) {
+const wanted = process.argv.includes('--rig') ? RIG_NEEDS : NEEDS;
+for (const need of wanted) {
   for (const thing of need.has) {
     const there = thing.startsWith('/') ? existsSync(thing) : (await $`command -v ${thing}`).exitCode === 0;
     if (!there) {

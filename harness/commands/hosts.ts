@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// kvm-hil hosts: the machines of the inventory.
+import { realClock } from '../effects/clock.ts';
+import { table } from '../effects/table.ts';
+import { EXIT } from '../errors.ts';
+import type { LabHost } from '../model/lab.ts';
+import { checkHosts, type HostReport } from '../run/host-check.ts';
+import { chooseHosts, labFolders, readLabs } from '../run/labs.ts';
+
+/** @param selectors names, tags (`tag:amd`), globs; all without any */
+export async function hostsListCommand(selectors: readonly string[]): Promise<number> {
+  const hosts = chooseHosts(await readLabs(), selectors);
+  if (hosts.length === 0)
+    process.stderr.write(`kvm-hil: no host is described in ${labFolders().join(', ')}\n`);
+  const rows = hosts.map((host) => [
+    host.name,
+    host.lab,
+    `${host.user}@${host.address}:${host.port}`,
+    host.boot.join(', '),
+    host.power.type,
+    host.console.type,
+    host.tags.join(', '),
+  ]);
+  if (rows.length > 0)
+    process.stdout.write(table(['host', 'lab', 'address', 'boot', 'power', 'console', 'tags'], rows));
+  return EXIT.ok;
+}
+
+/** @returns 0 when kernels can be booted on each of them, else 3 */
+export async function hostsCheckCommand(selectors: readonly string[]): Promise<number> {
+  const hosts: LabHost[] = chooseHosts(await readLabs(), selectors);
+  const reports = await checkHosts(realClock, hosts);
+  for (const report of reports) process.stdout.write(describe(report));
+  return reports.every(isReady) ? EXIT.ok : EXIT.incomplete;
+}
+
+// --- internal ---
+
+function isReady(report: HostReport): boolean {
+  return report.error === undefined && report.lacks.length === 0;
+}
+
+function describe(report: HostReport): string {
+  const { host, error, survey, lease, lacks } = report;
+  if (error !== undefined) {
+    const more = [error.detail, error.hint].flatMap((text) => (text === undefined ? [] : text.split('\n')));
+    return lines(host.name, `cannot be looked at: ${error.message}`, more);
+  }
+  const about = (name: string) => survey?.get(name) ?? '?';
+  const facts = [
+    `${about('distribution')}, Linux ${about('release')}, ${about('firmware')}`,
+    `${about('model')}, ${about('cpus')} CPUs, ${Math.round(Number(about('memory_kib')) / 1024)} MiB, ${about('virtualization')}`,
+    lease?.held === true ? `leased to ${lease.owner}: ${lease.purpose}` : 'free',
+    ...lacks.map(({ what, hint }) => `lacking: ${what}; ${hint}`),
+  ];
+  return lines(host.name, isReady(report) ? 'ready' : 'not ready', facts);
+}
+
+function lines(name: string, state: string, more: readonly string[]): string {
+  return `${name}: ${state}\n${more.map((line) => `    ${line}\n`).join('')}`;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Proof that the kernel under test runs: the machine answers with another boot id than before, and with the release that
+// only this image has.
+import { type Clock, within } from '../../effects/clock.ts';
+import type { SshLink } from '../../effects/ssh.ts';
+import { InfraError } from '../../errors.ts';
+import type { LabHost } from '../../model/lab.ts';
+import type { Survey } from '../../model/survey.ts';
+import type { ConsoleLog } from '../console.ts';
+import type { BootRequest } from '../host.ts';
+import { bootFailure, PANIC } from '../qemu-process.ts';
+import { reachWithin } from './reach.ts';
+
+const COMMAND_TIMEOUT_MS = 30_000;
+const AGAIN_MS = 1000;
+
+/**
+ * Waits for the kernel under test.
+ * @param resting what the machine said on its known-good kernel
+ * @throws KernelError `boot-failed` when it panics, does not answer, or the machine went back to its own kernel;
+ *   InfraError `wrong-kernel`, `host-key`
+ */
+export async function underTest(
+  clock: Clock,
+  host: LabHost,
+  resting: Survey,
+  request: BootRequest,
+  console: ConsoleLog,
+): Promise<SshLink> {
+  const { deadlines } = host;
+  const seconds = deadlines.shutdown + deadlines.kexec;
+  const until = clock.now() + seconds * 1000;
+  const panicked = console.nextLine(PANIC);
+  const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);
+  for (;;) {
+    const left = until - clock.now();
+    if (left <= 0) throw failed(`it did not answer SSH in ${seconds} s`);
+    const tried = await within(
+      clock,
+      left,
+      Promise.race([reachWithin(clock, host, left, request.signal), panicked]),
+    ).catch((error: unknown) => {
+      if (error instanceof InfraError && error.code === 'ssh-failed') return undefined;
+      throw error;
+    });
+    if (tried === undefined || tried.timedOut) continue;
+    if (typeof tried.value === 'string') throw failed(tried.value);
+    const link = tried.value;
+    const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
+      timeoutMs: COMMAND_TIMEOUT_MS,
+    });
+    const [bootId = '', release = ''] = asked.stdout.split('\n');
+    if (bootId !== '' && bootId !== resting.get('boot_id')) {
+      if (release === request.image.release) return link;
+      link.close();
+      if (release === resting.get('release')) throw failed('the machine went back to its own kernel');
+      throw new InfraError({
+        code: 'wrong-kernel',
+        message: `${host.name} runs ${release.slice(0, 100)} and not ${request.image.release}`,
+      });
+    }
+    // Still on its way out.
+    link.close();
+    await clock.sleep(AGAIN_MS, request.signal);
+  }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The way to a machine of the inventory: SSH with a pinned host key, and scripts of ours run there over standard input,
+// so that nothing has to be installed first.
+import { readFile, stat } from 'node:fs/promises';
+import { type Clock, within } from '../../effects/clock.ts';
+import { inPackage } from '../../effects/dirs.ts';
+import { connect, type RemoteResult, type SshLink, type SshTarget } from '../../effects/ssh.ts';
+import { InfraError, UsageError } from '../../errors.ts';
+import { keyOfLine, type LabHost } from '../../model/lab.ts';
+import { parseSurvey, type Survey } from '../../model/survey.ts';
+
+const CONNECT_TIMEOUT_MS = 25_000;
+const SCRIPT_TIMEOUT_MS = 30_000;
+const RETRY_MS = 1000;
+
+/** Exit status of a script of ours: the lease is somebody else's. */
+export const LEASE_LOST = 75;
+
+/**
+ * What is needed to log in; the private key stays in memory, or with the agent.
+ * @throws UsageError `no-key`, `no-agent`
+ */
+export async function targetOf(host: LabHost): Promise<SshTarget> {
+  const target: SshTarget = {
+    host: host.address,
+    port: host.port,
+    username: host.user,
+    hostKey: Buffer.from(keyOfLine(host.host_key), 'base64'),
+  };
+  if (host.key === undefined) {
+    const agent = process.env['SSH_AUTH_SOCK'];
+    if (agent !== undefined && agent !== '') return { ...target, agent };
+    throw new UsageError({
+      code: 'no-agent',
+      message: `${host.name}: its key is with the SSH agent, and SSH_AUTH_SOCK names none`,
+      hint: 'start ssh-agent, or give the host a key',
+    });
+  }
+  try {
+    const mode = (await stat(host.key)).mode;
+    if ((mode & 0o077) !== 0) throw new Error('it can be read by others; chmod 600');
+    return { ...target, privateKey: await readFile(host.key, 'utf8') };
+  } catch (cause) {
+    throw new UsageError({
+      code: 'no-key',
+      message: `${host.name}: its key ${host.key} cannot be used: ${(cause as Error).message}`,
+      hint: `${host.file} says which key it is`,
+      cause,
+    });
+  }
+}
+
+/** Connects once. @throws InfraError `ssh-failed`, `host-key`; UsageError `no-key`, `no-agent` */
+export async function reach(host: LabHost, timeoutMs = CONNECT_TIMEOUT_MS): Promise<SshLink> {
+  return connect(await targetOf(host), timeoutMs);
+}
+
+/**
+ * Connects as soon as the machine answers.
+ * @param ms how long to go on trying
+ * @throws the last error; a host key that is wrong is not waited on
+ */
+export async function reachWithin(
+  clock: Clock,
+  host: LabHost,
+  ms: number,
+  signal?: AbortSignal,
+): Promise<SshLink> {
+  const until = clock.now() + ms;
+  for (;;) {
+    const left = Math.max(RETRY_MS, until - clock.now());
+    try {
+      return await reach(host, Math.min(CONNECT_TIMEOUT_MS, left));
+    } catch (error) {
+      const final = !(error instanceof InfraError) || error.code === 'host-key';
+      if (final || clock.now() + RETRY_MS >= until) throw error;
+      await clock.sleep(RETRY_MS, signal);
+    }
+  }
+}
+
+/** Runs infra/provision/host/<name>.sh there. A status other than 0 is a result. */
+export async function runScript(
+  link: SshLink,
+  name: 'lease' | 'survey' | 'carry',
+  args: readonly string[],
+  timeoutMs = SCRIPT_TIMEOUT_MS,
+): Promise<RemoteResult> {
+  const input = await readFile(inPackage('infra', 'provision', 'host', `${name}.sh`));
+  return link.exec(['sh', '-s', '--', ...args.map(quoted)].join(' '), { timeoutMs, input });
+}
+
+/** What the machine is. @throws InfraError `no-survey` when it answers nothing */
+export async function survey(host: LabHost, link: SshLink): Promise<Survey> {
+  const result = await runScript(link, 'survey', []);
+  const found = parseSurvey(result.stdout);
+  if (found.size > 0) return found;
+  throw new InfraError({
+    code: 'no-survey',
+    message: `${host.name} answers nothing that makes sense${result.timedOut ? ' in time' : ''}`,
+    detail: `${result.stdout}${result.stderr}`.trim().slice(0, 500),
+    hint: 'is its login shell a POSIX shell that prints nothing of its own?',
+  });
+}
+
+/** As one word of a POSIX shell. */
+export function quoted(word: string): string {
+  return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Resolves when the link is gone, or with false when it is still there after `ms`. */
+export async function isGone(clock: Clock, link: SshLink, ms: number): Promise<boolean> {
+  return !(await within(clock, ms, link.closed)).timedOut;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// Kernel and initramfs on the machine's disk, named by their hash: streamed once, believed only as long as the hash holds.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+
+import type { SshLink } from '../../effects/ssh.ts';
+import { InfraError, KernelError } from '../../errors.ts';
+import type { Survey } from '../../model/survey.ts';
+import type { BootRequest } from '../host.ts';
+import { metalArchive, systemArchive } from '../initramfs.ts';
+import type { HeldLease } from './lease.ts';
+import { quoted, runScript } from './reach.ts';
+
+const FOLDER = '/var/lib/kvm-hil/images';
+/** Base and series, each with an initramfs, and those of the run before. */
+const KEPT_MAX = 8;
+const STREAM_TIMEOUT_MS = 300_000;
+const COMMAND_TIMEOUT_MS = 60_000;
+
+/** Files on the machine, ready for a boot method. */
+export interface Staged {
+  kernel: string;
+  initrd: string;
+}
+
+/**
+ * Puts there what is not there yet, and what the machine adds of its own.
+ * @param host the machine's own answers: its address and card
+ * @throws InfraError `stage-failed`, `no-space`, `lease-lost`; KernelError `no-bzimage`
+ */
+export async function stage(
+  link: SshLink,
+  lease: HeldLease,
+  host: Survey,
+  request: BootRequest,
+): Promise<Staged> {
+  const { bzImage } = request.image;
+  if (bzImage === undefined) {
+    throw new KernelError({
+      code: 'no-bzimage',
+      message: `${lease.host.name} boots kernels that are configured for metal, and this one is not`,
+      hint: 'use --kconfig metal, or metal-debug',
+    });
+  }
+  const system = Buffer.concat([
+    await systemArchive(request.program.file, request.extra),
+    await metalArchive(),
+  ]);
+  const kernel = await put(link, lease, await readFile(bzImage));
+  const common = await put(link, lease, system);
+  const initrd = await withItsOwn(link, lease, host, common);
+  const old = `ls -t | tail -n +${KEPT_MAX + 1}`;
+  await link.exec(`${lease.guard()}cd ${FOLDER} && ${old} | while read -r name; do rm -f "$name"; done`, {
+    timeoutMs: COMMAND_TIMEOUT_MS,
+  });
+  return { kernel, initrd };
+}
+
+// --- internal ---
+
+async function put(link: SshLink, lease: HeldLease, content: Buffer): Promise<string> {
+  const hash = createHash('sha256').update(content).digest('hex');
+  const file = `${FOLDER}/${hash}`;
+  const is = (name: string) => `[ "$(sha256sum <${name} | cut -c 1-64)" = ${hash} ]`;
+  const there = await link.exec(`[ -e ${file} ] && ${is(file)} && touch ${file}`, {
+    timeoutMs: COMMAND_TIMEOUT_MS,
+  });
+  if (there.exitCode === 0) return file;
+  const part = `${FOLDER}/.${hash.slice(0, 16)}.part`;
+  const receive = `mkdir -p ${FOLDER} && cat >${part} && sync ${part} && ${is(part)} && mv -f ${part} ${file}`;
+  const sent = await link.exec(`${lease.guard()}${receive} || { rm -f ${part}; exit 1; }`, {
+    timeoutMs: STREAM_TIMEOUT_MS,
+    input: content,
+  });
+  if (lease.check(sent).exitCode === 0) return file;
+  const full = /No space left|Disk quota/.test(sent.stderr);
+  throw new InfraError({
+    code: full ? 'no-space' : 'stage-failed',
+    message: full
+      ? `the disk of ${lease.host.name} is full: an image did not fit`
+      : `an image did not reach ${lease.host.name} whole${sent.timedOut ? ` in ${STREAM_TIMEOUT_MS / 1000} s` : ''}`,
+    detail: sent.stderr.trim().slice(0, 500),
+    hint: full
+      ? `free some space there; what is ours is in ${FOLDER}`
+      : 'is its network or its disk failing?',
+  });
+}
+
+async function withItsOwn(link: SshLink, lease: HeldLease, host: Survey, common: string): Promise<string> {
+  const own = `${FOLDER}/.own`;
+  const initrd = `${FOLDER}/.initrd`;
+  const words = ['net_mac', 'net_address', 'net_gateway'].map((name) => host.get(name) ?? '');
+  const carried = await runScript(link, 'carry', [own, ...words], COMMAND_TIMEOUT_MS);
+  const joined =
+    carried.exitCode === 0
+      ? await link.exec(`umask 077; cat ${common} ${own} >${initrd} && rm -f ${own} && sync ${initrd}`, {
+          timeoutMs: COMMAND_TIMEOUT_MS,
+        })
+      : carried;
+  if (joined.exitCode === 0) return initrd;
+  throw new InfraError({
+    code: 'stage-failed',
+    message: `${lease.host.name} could not add its own keys and address to the initramfs`,
+    detail: joined.stderr.trim().slice(0, 500),
+    hint: `kvm-hil hosts check ${quoted(lease.host.name)}`,
+  });
+}

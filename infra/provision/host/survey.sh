@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What a machine is and can do, one `name=value` a line. Changes nothing; a value that cannot be found out is left out.
+set -u
+PATH=$PATH:/usr/sbin:/sbin
+say() { [ -n "${2:-}" ] && printf '%s=%s\n' "$1" "$2"; }
+first() { for file; do [ -e "$file" ] && echo "$file" && return; done; }
+
+say system "$(uname -s)"
+say release "$(uname -r)"
+say arch "$(uname -m)"
+say boot_id "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)"
+say uid "$(id -u)"
+say distribution "$(sed -n 's/^PRETTY_NAME="\(.*\)"$/\1/p' /etc/os-release 2>/dev/null)"
+say cmdline "$(cat /proc/cmdline 2>/dev/null)"
+say seconds "$(date +%s)"
+
+say vendor "$(sed -n 's/^vendor_id[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+say model "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)"
+say cpus "$(grep -c '^processor' /proc/cpuinfo 2>/dev/null)"
+say virtualization "$(grep -m 1 -o -w -e svm -e vmx /proc/cpuinfo 2>/dev/null | head -n 1)"
+say hypervisor "$(grep -m 1 -o -w hypervisor /proc/cpuinfo 2>/dev/null | head -n 1)"
+say memory_kib "$(sed -n 's/^MemTotal: *\([0-9]*\) kB/\1/p' /proc/meminfo 2>/dev/null)"
+[ -c /dev/kvm ] && say kvm yes
+say nested "$(cat /sys/module/kvm_amd/parameters/nested /sys/module/kvm_intel/parameters/nested 2>/dev/null | head -n 1)"
+
+# Where images go, and whether anything can be written there.
+probe=/var/lib
+[ -d /var/lib/kvm-hil ] && probe=/var/lib/kvm-hil
+say free_kib "$(df -Pk "$probe" 2>/dev/null | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\).*/\1/p')"
+if [ -w "$probe" ] && touch "$probe/.kvm-hil-probe" 2>/dev/null; then
+	rm -f "$probe/.kvm-hil-probe"
+	say writable yes
+fi
+
+for tool in kexec systemctl sha256sum cpio gzip ip grub-reboot grub-editenv; do
+	command -v "$tool" >/dev/null 2>&1 && say "tool_$tool" yes
+done
+[ -e /sys/kernel/kexec_loaded ] && say kexec yes
+say kexec_disabled "$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)"
+say lockdown "$(sed -n 's/.*\[\(.*\)\].*/\1/p' /sys/kernel/security/lockdown 2>/dev/null)"
+say firmware "$([ -d /sys/firmware/efi ] && echo efi || echo bios)"
+say grub "$(first /boot/grub/grub.cfg /boot/grub2/grub.cfg)"
+say grubenv "$(first /boot/grub/grubenv /boot/grub2/grubenv)"
+say watchdog "$(first /dev/watchdog)"
+say config "$(first "/boot/config-$(uname -r)" /proc/config.gz)"
+say modules "$(sed 's/ .*//' /proc/modules 2>/dev/null | sort | tr '\n' ' ')"
+say host_key "$(first /etc/ssh/ssh_host_ed25519_key)"
+
+# The card that the way back to us goes over, and what it needs to be set up without help.
+if command -v ip >/dev/null 2>&1; then
+	us=${SSH_CONNECTION:-}
+	us=${us%% *}
+	route=$(ip route get "${us:-192.0.2.1}" 2>/dev/null | head -n 1)
+	device=$(echo "$route" | sed -n 's/.* dev \([^ ]*\).*/\1/p')
+	say net_device "$device"
+	say net_mac "$(cat "/sys/class/net/$device/address" 2>/dev/null)"
+	say net_address "$(ip -4 -o addr show dev "$device" scope global 2>/dev/null | sed -n 's/.* inet \([0-9./]*\).*/\1/p' | head -n 1)"
+	say net_gateway "$(ip -4 route show default dev "$device" 2>/dev/null | sed -n 's/^default via \([0-9.]*\).*/\1/p' | head -n 1)"
+	say net_driver "$(basename "$(readlink "/sys/class/net/$device/device/driver" 2>/dev/null)" 2>/dev/null)"
+fi

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// A real stand-in for a machine of metal: QEMU with nested SVM and a disk of its own, ipmi_sim of openipmi as its BMC, which
+// switches it and hands out its serial port. All of it listens on loopback, and ends with whoever started it.
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { spawnTethered } from '../../harness/effects/exec.ts';
+import { $ } from '../provision/shell.ts';
+import { ensureRigImage } from './image.ts';
+
+export interface Rig {
+  /** What a kvm-hil that is to see the machine needs in its environment. */
+  env: Record<string, string>;
+  /** Resolves when the BMC is gone. */
+  ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+export const RIG_HOST = 'rig';
+const BMC_USER = 'rig';
+const PASSWORD_ENV = 'KVM_HIL_RIG_PASSWORD';
+const MEMORY_MIB = 2048;
+const CPUS = 2;
+
+/** @param folder where the machine's disk and its description are; it is not taken away */
+export async function startRig(folder: string): Promise<Rig> {
+  const image = await ensureRigImage();
+  mkdirSync(path.join(folder, 'labs'), { recursive: true });
+  const disk = path.join(folder, 'disk.img');
+  await $`cp --reflink=auto --sparse=always ${image.disk} ${disk}`;
+  const [ssh = 0, bmc = 0, vm = 0, serial = 0] = await freePorts(4);
+  const password = randomBytes(8).toString('hex').slice(0, 16);
+  const lan = path.join(folder, 'lan.conf');
+  writeFileSync(lan, bmcConfig({ bmc, vm, serial, password, start: qemu(disk, { ssh, vm, serial }) }), {
+    mode: 0o600,
+  });
+  const emu = path.join(folder, 'bmc.emu');
+  writeFileSync(emu, BMC_COMMANDS);
+  const file = path.join(folder, 'labs', 'rig.yaml');
+  writeFileSync(file, labFile({ ssh, bmc, key: image.key, hostKey: image.hostKey }));
+  const argv = ['ipmi_sim', '-n', '-c', lan, '-f', emu, '-s', path.join(folder, 'bmc')];
+  mkdirSync(path.join(folder, 'bmc'), { recursive: true });
+  const child = spawnTethered(argv, ['ignore', 'ignore', 'ignore']);
+  const ended = new Promise<void>((resolve) => {
+    child.on('exit', () => resolve());
+    child.on('error', () => resolve());
+  });
+  return {
+    env: {
+      KVM_HIL_LABS: path.join(folder, 'labs'),
+      XDG_STATE_HOME: path.join(folder, 'state'),
+      [PASSWORD_ENV]: password,
+    },
+    ended,
+    stop: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
+}
+
+// --- internal ---
+
+interface Ports {
+  ssh: number;
+  vm: number;
+  serial: number;
+}
+
+// Its parent is the BMC: what ends that ends the machine.
+function qemu(disk: string, { ssh, vm, serial }: Ports): string {
+  return [
+    'setpriv --pdeathsig KILL nice -n 5 qemu-system-x86_64 -nodefaults -display none',
+    '-accel tcg,thread=multi -cpu EPYC,+svm,+npt -machine q35',
+    `-smp ${CPUS} -m ${MEMORY_MIB}`,
+    `-drive file=${disk},format=raw,if=virtio`,
+    `-netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${ssh}-:22 -device virtio-net-pci,netdev=net`,
+    '-device virtio-rng-pci',
+    `-chardev socket,id=bmc,host=127.0.0.1,port=${vm},reconnect=1`,
+    '-device ipmi-bmc-extern,id=bmc0,chardev=bmc -device isa-ipmi-bt,bmc=bmc0',
+    `-chardev socket,id=serial,host=127.0.0.1,port=${serial},server=on,wait=off -serial chardev:serial`,
+  ].join(' ');
+}
+
+function bmcConfig(o: { bmc: number; vm: number; serial: number; password: string; start: string }): string {
+  return `name "rig"
+set_working_mc 0x20
+startlan 1
+  addr 127.0.0.1 ${o.bmc}
+  priv_limit admin
+  allowed_auths_callback none md2 md5 straight
+  allowed_auths_user none md2 md5 straight
+  allowed_auths_operator none md2 md5 straight
+  allowed_auths_admin none md2 md5 straight
+  guid a123456789abcdefa123456789abcdef
+endlan
+serial 15 127.0.0.1 ${o.vm} codec VM
+startcmd "${o.start}"
+startnow true
+poweroff_wait 1
+kill_wait 1
+sol "tcp:127.0.0.1:${o.serial}" 115200
+user 1 false "" "" user 10 none md2 md5 straight
+user 2 true "${BMC_USER}" "${o.password}" admin 10 none md2 md5 straight
+`;
+}
+
+const BMC_COMMANDS = `mc_setbmc 0x20
+mc_add 0x20 0 no-device-sdrs 0x23 9 8 0x9f 0x1291 0xf02 persist_sdr
+sel_enable 0x20 1000 0x0a
+mc_enable 0x20
+`;
+
+function labFile(o: { ssh: number; bmc: number; key: string; hostKey: string }): string {
+  return `lab: rig
+hosts:
+  - name: ${RIG_HOST}
+    driver: metal
+    address: 127.0.0.1
+    port: ${o.ssh}
+    key: ${o.key}
+    host_key: ${o.hostKey}
+    boot: [kexec]
+    power: { type: ipmi, address: 127.0.0.1, port: ${o.bmc}, user: ${BMC_USER}, password_env: ${PASSWORD_ENV}, cipher: 3 }
+    console: { type: ipmi }
+    console_parameter: ttyS0,115200
+    tags: [amd, emulated]
+    cpu: amd
+    deadlines: { post: 120, boot: 300, kexec: 240, shutdown: 180 }
+`;
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer());
+  await Promise.all(
+    servers.map((server) => new Promise<void>((done) => server.listen(0, '127.0.0.1', () => done()))),
+  );
+  const ports = servers.map((server) => {
+    const address = server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  });
+  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
+  return ports;
+}
