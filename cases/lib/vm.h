@@ -34,6 +34,7 @@ void vm_free(struct kvm_vm *vm);
 
 /* Makes the arena unless it is there. */
 void vm_arena_create(struct kvm_vm *vm);
+u64 vm_arena_bytes(void);
 
 /* Of vCPU @id: guest addresses, and where the host sees its mailbox. */
 gpa_t vm_mailbox_gpa(int id);
