@@ -9,6 +9,16 @@
 #include "cpus.h"
 #include "supervise.h"
 
+#ifndef KVM_CAP_DISABLE_QUIRKS2
+#define KVM_CAP_DISABLE_QUIRKS2		213
+#endif
+#ifndef KVM_X86_QUIRK_SLOT_ZAP_ALL
+#define KVM_X86_QUIRK_SLOT_ZAP_ALL	(1 << 7)
+#endif
+
+/* With as much memory as before and after: 2 * ZAP_SLOTS * NR pages. */
+#define ZAP_SLOTS	4
+
 #define SCRIBBLE_ROUNDS	1500
 #define SCRIBBLE_MS	1000
 #define SIGNAL_ROUNDS	300
@@ -127,8 +137,46 @@ static void counted(struct api *a)
 	observe("odd.pages", f_int("rounds", COUNT_ROUNDS), f_int("failed", failed));
 }
 
+/*
+ * KVM that zaps what belongs to a slot, and not all that it has mapped: nothing of any
+ * slot of a list may stay mapped.
+ */
+static void zapped(struct api *a)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = KVM_X86_QUIRK_SLOT_ZAP_ALL,
+	};
+	struct api other = { .vm = vm_create(KVM_X86_DEFAULT_VM), .mem = a->mem, .l = a->l };
+	bool can = vm_check_cap(other.vm, cap.cap) & KVM_X86_QUIRK_SLOT_ZAP_ALL &&
+		   !__vm_ioctl(other.vm, KVM_ENABLE_CAP, &cap);
+	int before = 0, after = 0, failed;
+
+	fact_bool("zaps_slots", can);
+	if (!can) {
+		vm_free(other.vm);
+		return;
+	}
+	other.vcpu = vcpu_create(other.vm);
+	for (u32 i = 0; i < ZAP_SLOTS; i++)
+		api_create(&other, 1 + i, 0, FREE_GPA + MIB(i), i * NR, NR);
+	failed = api_apply(&other) != 0;
+	for (u32 i = 0; i < ZAP_SLOTS; i++)
+		before += api_sees(&other, FREE_GPA + MIB(i), i * NR, NR);
+	for (u32 i = 0; i < ZAP_SLOTS; i++) {
+		mem_list_delete(other.l, 1 + i);
+		api_create(&other, 1 + i, 0, FREE_GPA + MIB(i), (ZAP_SLOTS + i) * NR, NR);
+	}
+	failed += api_apply(&other) != 0;
+	for (u32 i = 0; i < ZAP_SLOTS; i++)
+		after += api_sees(&other, FREE_GPA + MIB(i), (ZAP_SLOTS + i) * NR, NR);
+	observe("odd.zapped", f_int("failed", failed), f_int("slots", ZAP_SLOTS),
+		f_int("right_before", before), f_int("right_after", after));
+	vm_free(other.vm);
+}
+
 void api_odd(struct api *a)
 {
+	zapped(a);
 	scribbled(a);
 	signalled(a);
 	counted(a);
