@@ -247,6 +247,84 @@ static void traffic(struct probe_mailbox *mb, uint64_t kind, uint64_t address,
 	mb->ret[0] = ticks;
 }
 
+/* An instruction behind this is emulated if kvm.force_emulation_prefix is set. */
+#define EMULATE	".byte 0x0f, 0x0b, 0x6b, 0x76, 0x6d\n\t"
+
+static uint64_t churn_load(volatile uint64_t *word, bool emulate)
+{
+	uint64_t value;
+
+	if (!emulate)
+		return *word;
+	__asm__ volatile(EMULATE "movq %1, %0" : "=r"(value) : "m"(*word));
+	return value;
+}
+
+static void churn_store(volatile uint64_t *word, uint64_t value, bool emulate)
+{
+	if (emulate)
+		__asm__ volatile(EMULATE "movq %1, %0" : "=m"(*word) : "r"(value));
+	else
+		*word = value;
+}
+
+static uint64_t churn_swap(volatile uint64_t *word, uint64_t old, uint64_t new, bool emulate)
+{
+	if (!emulate)
+		return __sync_val_compare_and_swap(word, old, new);
+	__asm__ volatile(EMULATE "lock; cmpxchgq %2, %1"
+			 : "+a"(old), "+m"(*word) : "r"(new) : "memory", "cc");
+	return old;
+}
+
+static void churn_check(struct probe_loop *loop, int kind, volatile void *address,
+			uint64_t value, uint64_t expected)
+{
+	loop->seen[kind]++;
+	if (value == expected || loop->bad[kind]++)
+		return;
+	loop->first_bad_value[kind] = value;
+	loop->first_bad_address[kind] = (uint64_t)address;
+}
+
+static void churn_page(struct probe_loop *loop, struct probe_churn *page,
+		       const struct probe_mailbox *mb, uint64_t value)
+{
+	volatile uint64_t *own = page->of[mb->arg[3] % PROBE_CHURN_VCPUS].own;
+	uint64_t what = mb->arg[4], seen;
+	bool emulate = what & PROBE_CHURN_EMULATE;
+
+	churn_check(loop, 0, &own[0], churn_load(&own[0], emulate), value);
+	if (what & PROBE_CHURN_STORE)
+		churn_store(&own[0], value + 1, emulate);
+	if (what & PROBE_CHURN_SWAP) {
+		churn_check(loop, 1, &own[1], churn_swap(&own[1], value, value + 1, emulate),
+			    value);
+		do
+			seen = churn_load(&page->shared, emulate);
+		while (churn_swap(&page->shared, seen, seen + 1, emulate) != seen);
+	}
+	if (what & PROBE_CHURN_CALL)
+		churn_check(loop, 1, page->code, call((uint64_t)page->code), PROBE_CHURN_CODE);
+}
+
+static void churn_loop(struct probe_mailbox *mb, uint64_t value)
+{
+	struct probe_loop *loop = &mb->loop;
+	uint64_t offset;
+
+	while (!loop->stop) {
+		for (offset = 0; offset < mb->arg[1]; offset += mb->arg[2]) {
+			churn_page(loop, (struct probe_churn *)(mb->arg[0] + offset), mb, value);
+			loop->ticks++;
+		}
+		if (mb->arg[4] & (PROBE_CHURN_STORE | PROBE_CHURN_SWAP))
+			value++;
+		loop->last = value;
+	}
+	mb->ret[0] = value;
+}
+
 /* The page that KVM keeps up to date for a guest with kvm-clock on. */
 struct clock_page {
 	volatile uint32_t version;
@@ -399,6 +477,9 @@ static uint32_t obey(struct probe_mailbox *mb)
 		break;
 	case PROBE_INS:
 		ins(a0);
+		break;
+	case PROBE_CHURN_LOOP:
+		churn_loop(mb, mb->arg[5]);
 		break;
 	default:
 		return PROBE_UNKNOWN_OP;

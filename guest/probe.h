@@ -71,6 +71,10 @@ enum probe_op {
 	 */
 	PROBE_OUTS,
 	PROBE_INS,
+	/* arg: address, bytes, stride, who, what (PROBE_CHURN_...), value: see
+	 * struct probe_churn                             ret[0]: last value
+	 */
+	PROBE_CHURN_LOOP,
 	PROBE_NR_OPS,
 };
 
@@ -137,6 +141,35 @@ struct probe_loop {
 	volatile uint64_t bad[PROBE_PHASES];
 	volatile uint64_t first_bad_value[PROBE_PHASES];
 	volatile uint64_t first_bad_address[PROBE_PHASES];
+};
+
+/*
+ * The page that a churn loop uses, of which each vCPU has words of its own.  A
+ * pass over the range takes every word from the value of the pass before to the
+ * next one, and finds a word that is not its own memory any more: one that it
+ * has stored and that is gone, or one that nobody has stored.  Finds in bad[0]
+ * are those of plain loads, in bad[1] those of everything else.  A tick is a
+ * page, and last is the value of the last whole pass.
+ */
+enum {
+	PROBE_CHURN_STORE	= 1,	/* load and store own[0]; else load it only */
+	PROBE_CHURN_SWAP	= 2,	/* compare-exchange own[1], and shared */
+	PROBE_CHURN_CALL	= 4,	/* code, which returns PROBE_CHURN_CODE */
+	PROBE_CHURN_EMULATE	= 8,	/* through KVM's instruction emulator */
+};
+
+#define PROBE_CHURN_VCPUS	4
+#define PROBE_CHURN_CODE	0x5eedc0deull
+
+struct probe_churn {
+	struct {
+		volatile uint64_t own[2];
+		uint64_t pad[6];
+	} of[PROBE_CHURN_VCPUS];
+	/* Each vCPU adds one in each pass. */
+	volatile uint64_t shared;
+	uint64_t pad[223];
+	volatile uint8_t code[PROBE_PAGE / 2];
 };
 
 struct probe_mailbox {

@@ -24,6 +24,7 @@
 #include "hwpoison.h"
 #include "kmsg.h"
 #include "memcg.h"
+#include "memlist.h"
 #include "memslot.h"
 #include "nodes.h"
 #include "probe_ops.h"
@@ -91,6 +92,14 @@ static bool second_space_set(struct kvm_vm *vm)
 static bool dirty_log_set(struct kvm_vm *vm)
 {
 	return slot_set(vm, 0, KVM_MEM_LOG_DIRTY_PAGES);
+}
+
+/* Base fails with ENOTTY; what the number of the capability means there is unknown. */
+static bool list_set(struct kvm_vm *vm)
+{
+	struct mem_list empty = { 0 };
+
+	return mem_list_max(vm) > 0 && !__vm_set_memory_list(vm, &empty);
 }
 
 static bool gmem_made(struct kvm_vm *vm)
@@ -301,6 +310,7 @@ static const struct capability {
 	{ "memslot.readonly", KVM_X86_DEFAULT_VM, readonly_set },
 	{ "memslot.multi_as", KVM_X86_DEFAULT_VM, second_space_set },
 	{ "memslot.dirty_log", KVM_X86_DEFAULT_VM, dirty_log_set },
+	{ "memslot.list", KVM_X86_DEFAULT_VM, list_set },
 	{ "gmem", KVM_X86_DEFAULT_VM, gmem_made },
 	{ "gmem.bind", KVM_X86_DEFAULT_VM, gmem_bound },
 	{ "gmem.mmap", KVM_X86_DEFAULT_VM, gmem_mapped },

@@ -31,6 +31,26 @@ struct kvm_userspace_memory_region2 {
 	_IOW(KVMIO, 0x49, struct kvm_userspace_memory_region2)
 #endif
 
+/* Proposed: atomic updates of many slots.  Shares its number with REGION2. */
+#ifndef KVM_SET_USER_MEMORY_REGION_LIST
+struct kvm_userspace_memory_region_entry {
+	__u32 slot;
+	__u32 flags;
+	__u64 guest_phys_addr;
+	__u64 memory_size;
+	__u64 userspace_addr;
+	__u8 invalidate_slot;
+	__u8 padding[31];
+};
+struct kvm_userspace_memory_region_list {
+	__u32 nent;
+	__u32 flags;
+	struct kvm_userspace_memory_region_entry entries[];
+};
+#define KVM_SET_USER_MEMORY_REGION_LIST \
+	_IOW(KVMIO, 0x49, struct kvm_userspace_memory_region_list)
+#endif
+
 #ifndef KVM_CREATE_GUEST_MEMFD
 struct kvm_create_guest_memfd {
 	__u64 size;
@@ -125,6 +145,10 @@ struct kvm_run_memory_fault {
 #endif
 #ifndef KVM_CAP_GUEST_MEMFD_FLAGS
 #define KVM_CAP_GUEST_MEMFD_FLAGS	244
+#endif
+
+#ifndef KVM_CAP_USER_MEMORY_LIST
+#define KVM_CAP_USER_MEMORY_LIST	252
 #endif
 
 #endif /* KVM_HIL_KVM_ABI_H */

@@ -86,6 +86,12 @@ void probe_read_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u64 stri
 void probe_write_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 			    u64 stride, u64 first);
 /*
+ * Pages of struct probe_churn, whose words hold @value; @what is PROBE_CHURN_...
+ * Emulation has to be allowed by the module parameter of KVM.
+ */
+void probe_churn_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u64 stride,
+			    int who, u64 what, u64 value);
+/*
  * A vCPU that does not leave by itself, say because a broken KVM keeps it
  * faulting, is kicked; its exit is then EXIT_INTERRUPTED.
  */

@@ -141,12 +141,23 @@ void vcpu_free(struct kvm_vcpu *vcpu)
 	free(vcpu);
 }
 
+/* An exception that was about to be delivered would meet the first instruction. */
+static int forget_events(struct kvm_vcpu *vcpu)
+{
+	struct kvm_vcpu_events events;
+
+	if (__vcpu_ioctl(vcpu, KVM_GET_VCPU_EVENTS, &events) < 0)
+		return -1;
+	events.exception.injected = 0;
+	return __vcpu_ioctl(vcpu, KVM_SET_VCPU_EVENTS, &events);
+}
+
 int __vcpu_restart(struct kvm_vcpu *vcpu)
 {
 	vcpu->run->immediate_exit = 1;
 	ioctl(vcpu->fd, KVM_RUN, 0);
 	vcpu->run->immediate_exit = 0;
-	if (set_sregs(vcpu) < 0 || set_regs(vcpu) < 0)
+	if (forget_events(vcpu) < 0 || set_sregs(vcpu) < 0 || set_regs(vcpu) < 0)
 		return -1;
 	vcpu->ready = true;
 	return 0;

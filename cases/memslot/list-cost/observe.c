@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * memslot/list-cost: what a list of many updates costs, next to the same updates one
+ * by one.  Only ratios of one run mean anything, and only coarse ones.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "case.h"
+#include "hostmem.h"
+#include "memlist.h"
+#include "probe_ops.h"
+#include "stats.h"
+#include "supervise.h"
+
+#define GPA		0x10000000ull
+#define FEW		4u
+#define MANY		64u
+#define TRIES		7
+
+#ifndef KVM_CAP_DISABLE_QUIRKS2
+#define KVM_CAP_DISABLE_QUIRKS2	213
+#endif
+#define QUIRK_SLOT_ZAP_ALL	BIT(7)
+
+struct cost {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+	u8 *mem;
+	struct mem_list *l;
+	int failed;
+};
+
+static gpa_t gpa_of(u32 i)
+{
+	return GPA + PAGES(2ull * i);
+}
+
+static int create_by_one(struct cost *c, u32 n)
+{
+	int failed = 0;
+
+	for (u32 i = 0; i < n; i++)
+		failed += __vm_set_user_memory_region(c->vm, 1 + i, 0, gpa_of(i), PAGE_SIZE,
+						      c->mem + PAGES(i)) != 0;
+	return failed;
+}
+
+static int delete_by_one(struct cost *c, u32 n)
+{
+	int failed = 0;
+
+	for (u32 i = 0; i < n; i++)
+		failed += __vm_delete_slot(c->vm, 1 + i) != 0;
+	return failed;
+}
+
+static int create_by_list(struct cost *c, u32 n)
+{
+	c->l->nent = 0;
+	for (u32 i = 0; i < n; i++)
+		mem_list_create(c->l, 1 + i, 0, gpa_of(i), PAGE_SIZE, c->mem + PAGES(i));
+	return __vm_set_memory_list(c->vm, c->l) != 0;
+}
+
+static int delete_by_list(struct cost *c, u32 n)
+{
+	c->l->nent = 0;
+	for (u32 i = 0; i < n; i++)
+		mem_list_delete(c->l, 1 + i);
+	return __vm_set_memory_list(c->vm, c->l) != 0;
+}
+
+/* The fastest of some: whatever else the machine does only makes it slower. */
+static u64 timed(struct cost *c, u32 n, int (*create)(struct cost *c, u32 n),
+		 int (*delete)(struct cost *c, u32 n), bool deletes)
+{
+	u64 best = ~0ull;
+
+	for (int i = 0; i < TRIES; i++) {
+		u64 start = now_ns(), between, end;
+
+		c->failed += create(c, n);
+		between = now_ns();
+		c->failed += delete(c, n);
+		end = now_ns();
+		end = deletes ? end - between : between - start;
+		if (end < best)
+			best = end;
+	}
+	return best;
+}
+
+static void times(struct cost *c, const char *name, bool deletes)
+{
+	u64 one_few, list_few, one_many, list_many;
+
+	step(name);
+	c->failed = 0;
+	one_few = timed(c, FEW, create_by_one, delete_by_one, deletes);
+	list_few = timed(c, FEW, create_by_list, delete_by_list, deletes);
+	one_many = timed(c, MANY, create_by_one, delete_by_one, deletes);
+	list_many = timed(c, MANY, create_by_list, delete_by_list, deletes);
+	/* In hundredths: how many times longer. */
+	observe(name, f_int("failed", c->failed), f_int("one_by_one_few_us", (long long)one_few / 1000),
+		f_int("list_few_us", (long long)list_few / 1000),
+		f_int("one_by_one_many_us", (long long)one_many / 1000),
+		f_int("list_many_us", (long long)list_many / 1000),
+		f_int("percent_of_one_by_one", (long long)(list_many * 100 / one_many)));
+}
+
+/* So that each slot has something to be flushed. */
+static void touch(struct cost *c)
+{
+	for (u32 i = 0; i < MANY; i++) {
+		struct probe_exit e = probe_read(c->vcpu, gpa_of(i), 8);
+
+		probe_must(&e, "a look at each slot");
+	}
+}
+
+static u64 flushes(struct cost *c)
+{
+	return vm_stat(c->vm, "remote_tlb_flush_requests");
+}
+
+/* KVM counts its flushes: exact, unlike times.  Only what is zapped by slot is one. */
+static void flushed(struct cost *c)
+{
+	struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = QUIRK_SLOT_ZAP_ALL,
+	};
+	bool can = flushes(c) != ~0ull &&
+		   vm_check_cap(c->vm, KVM_CAP_DISABLE_QUIRKS2) & (int)QUIRK_SLOT_ZAP_ALL &&
+		   !__vm_ioctl(c->vm, KVM_ENABLE_CAP, &cap);
+	u64 start, by_one, by_list;
+
+	fact_bool("flushes", can);
+	if (!can)
+		return;
+	create_by_one(c, MANY);
+	touch(c);
+	start = flushes(c);
+	delete_by_one(c, MANY);
+	by_one = flushes(c) - start;
+	create_by_one(c, MANY);
+	touch(c);
+	start = flushes(c);
+	delete_by_list(c, MANY);
+	by_list = flushes(c) - start;
+	observe("flushes", f_int("slots", MANY), f_int("one_by_one", (long long)by_one),
+		f_int("list", (long long)by_list));
+	observe("control.flushes", f_bool("counts", by_one >= MANY));
+}
+
+static void memslot_list_cost(void)
+{
+	struct cost c = {
+		.vm = vm_create(KVM_X86_DEFAULT_VM), .mem = anon_pages(PAGES(MANY)),
+		.l = calloc(1, sizeof(*c.l)),
+	};
+
+	if (!c.l)
+		setup_failed("calloc", errno);
+	c.vcpu = vcpu_create(c.vm);
+	probe_nop(c.vcpu);
+	times(&c, "time.create", false);
+	times(&c, "time.delete", true);
+	flushed(&c);
+	vm_free(c.vm);
+	munmap(c.mem, PAGES(MANY));
+	free(c.l);
+}
+CASE("memslot/list-cost", memslot_list_cost);
