@@ -81,8 +81,8 @@ void probe_write_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes,
 void probe_churn_loop_start(struct kvm_vcpu *vcpu, gpa_t gpa, u64 bytes, u64 stride,
 			    int who, u64 what, u64 value)
 {
-	start(vcpu, PROBE_CHURN_LOOP,
-	      (const u64[6]) { gpa, bytes, stride, (u64)who, what, value });
+	__probe_loop_start(vcpu, PROBE_CHURN_LOOP,
+			   (const u64[6]) { gpa, bytes, stride, (u64)who, what, value });
 }
 
 static bool join_within(struct kvm_vcpu *vcpu, u64 ms)

@@ -40,11 +40,6 @@ enum {
 _Static_assert(sizeof(struct probe_mailbox) <= TSS_OFFSET,
 	       "the mailbox runs into the TSS");
 
-u64 vm_arena_bytes(void)
-{
-	return PAGES(ARENA_PAGES);
-}
-
 static gpa_t arena_gpa(int page)
 {
 	return VM_ARENA_GPA + PAGES(page);
