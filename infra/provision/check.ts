@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // npm run check: types (bootstrap has compiled everything), lint, unit tests, C with -Werror. No root, no network.
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runTestFiles, unitJobs } from '../../harness/test/runner.ts';
@@ -36,15 +34,11 @@ async function lint(): Promise<boolean> {
   return result.exitCode === 0;
 }
 
+// In the folder of `make -C cases`: what compiled without a warning and has not changed since need not do so again.
 async function compileC(): Promise<boolean> {
-  const out = await mkdtemp(path.join(tmpdir(), 'kvm-hil-check-'));
-  try {
-    const result = await $`make -C cases O=${out} -j2`;
-    if (result.exitCode !== 0) process.stdout.write(result.stdout + result.stderr);
-    return result.exitCode === 0;
-  } finally {
-    await rm(out, { recursive: true, force: true });
-  }
+  const result = await $`make -C cases -j2`;
+  if (result.exitCode !== 0) process.stdout.write(result.stdout + result.stderr);
+  return result.exitCode === 0;
 }
 
 function unitTests(): Promise<boolean> {
