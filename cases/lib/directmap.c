@@ -102,16 +102,18 @@ static bool range_parse(const char *line, struct range *r)
 static void tables_walk(void (*each)(const struct range *r, void *ctx), void *ctx)
 {
 	/* Kept open: the kernel keeps its buffer, and need not find out anew how large it must be. */
-	static FILE *file;
+	static int tables = -1;
 	struct range r;
 	char line[256];
 	u64 last = 0;
+	FILE *file;
 
-	if (!file)
-		file = fopen(TABLES, "re");
+	if (tables < 0)
+		tables = open(TABLES, O_RDONLY | O_CLOEXEC);
+	/* A stream of its own each time: rewind() may go back in what it has read before. */
+	file = tables < 0 || lseek(tables, 0, SEEK_SET) ? NULL : fdopen(dup(tables), "re");
 	if (!file || !kcore_open())
 		setup_failed("reading " TABLES, errno);
-	rewind(file);
 	for (int i = 0; i < nr_ram; i++)
 		if (ram[i].virt + ram[i].bytes > last)
 			last = ram[i].virt + ram[i].bytes;
@@ -122,6 +124,7 @@ static void tables_walk(void (*each)(const struct range *r, void *ctx), void *ct
 			break;
 		each(&r, ctx);
 	}
+	fclose(file);
 }
 
 struct asked {
