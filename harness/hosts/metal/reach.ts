@@ -95,9 +95,12 @@ export async function survey(host: LabHost, link: SshLink): Promise<Survey> {
   const result = await runScript(link, 'survey', []);
   const found = parseSurvey(result.stdout);
   if (found.get('complete') === 'yes') return found;
+  const why = result.timedOut
+    ? `does not say in ${SCRIPT_TIMEOUT_MS / 1000} s what it is`
+    : 'answers nothing that makes sense';
   throw new InfraError({
     code: 'no-survey',
-    message: `${host.name} ${result.timedOut ? `does not say in ${SCRIPT_TIMEOUT_MS / 1000} s what it is` : 'answers nothing that makes sense'}`,
+    message: `${host.name} ${why}`,
     detail: `${result.stdout}${result.stderr}`.trim().slice(0, 500),
     hint: 'is its login shell a POSIX shell that prints nothing of its own?',
   });
