@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The disk of the rig: Debian 12 as an administrator would install it, GRUB in its boot sector, made without a loop
-// device. Kept below the cache, by the hash of this recipe.
+// device. Kept below the cache.
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inCache } from '../../harness/effects/dirs.ts';
 import { hashOf } from '../../harness/effects/files.ts';
 import { $, say } from '../provision/shell.ts';
@@ -16,6 +15,8 @@ export interface RigImage {
   hostKey: string;
 }
 
+/** Changes when what this file makes of the packages does. */
+const RECIPE = '1';
 const SUITE = 'bookworm';
 const MIRROR = 'http://deb.debian.org/debian';
 const PACKAGES = [
@@ -39,8 +40,7 @@ const SHOWN_LINES = 20;
 
 /** @returns the image, built if it is not there yet */
 export async function ensureRigImage(): Promise<RigImage> {
-  const recipe = readFileSync(fileURLToPath(import.meta.url), 'utf8');
-  const folder = inCache('rig', hashOf(recipe).slice(0, 20));
+  const folder = inCache('rig', hashOf(RECIPE, SUITE, ...PACKAGES).slice(0, 20));
   const image = {
     disk: path.join(folder, 'disk.img'),
     key: path.join(folder, 'id'),
@@ -49,13 +49,12 @@ export async function ensureRigImage(): Promise<RigImage> {
   if (!existsSync(image.disk)) {
     say('building the disk of the rig (Debian 12); a few minutes');
     const fresh = `${folder}.${process.pid}.new`;
-    rmSync(fresh, { recursive: true, force: true });
     mkdirSync(fresh, { recursive: true });
     try {
       await build(fresh);
       renameSync(fresh, folder);
     } finally {
-      rmSync(fresh, { recursive: true, force: true });
+      await remove(fresh);
     }
   }
   const hostKey = readFileSync(image.hostKey, 'utf8').split(' ').slice(0, 2).join(' ').trim();
@@ -80,7 +79,12 @@ async function build(folder: string): Promise<void> {
   await settle(root, readFileSync(`${key}.pub`, 'utf8'));
   await must($`cp ${root}/etc/ssh/ssh_host_ed25519_key.pub ${folder}/host_key.pub`);
   await assemble(folder, root);
-  rmSync(root, { recursive: true, force: true });
+  await remove(root);
+}
+
+// Not into what mmdebstrap mounted there, if it was killed: that is this machine's own /proc and /sys.
+async function remove(folder: string): Promise<void> {
+  await $`rm -rf --one-file-system ${folder}`;
 }
 
 async function settle(root: string, authorized: string): Promise<void> {
@@ -98,9 +102,9 @@ async function settle(root: string, authorized: string): Promise<void> {
   await must(
     $`chroot ${root} systemctl mask systemd-networkd-wait-online getty@tty1 e2scrub_reap apt-daily.timer`,
   );
-  await must($`chroot ${root} grub-editenv /boot/grub/grubenv create`);
   const version = (await must($`ls ${root}/lib/modules`)).trim();
   put('boot/grub/grub.cfg', grubConfig(version));
+  await must($`chroot ${root} grub-editenv /boot/grub/grubenv create`);
   await must($`cp -r ${root}/usr/lib/grub/i386-pc ${root}/boot/grub/`);
 }
 

@@ -108,28 +108,13 @@ class Metal {
     const marked = await whyBad(host);
     if (marked !== undefined) throw hostBad(host, marked);
     if (host.power.type === 'none' && !host.unattended_ok) throw unattended(host);
-    const how = {
-      clock,
-      purpose: o.purpose,
-      force: this.take,
-      waitMs: 0,
-      onWait: (holder: LeaseState) => o.onWait(holder.owner),
-      signal: o.signal,
-    };
-    this.link = await this.wake(o);
-    this.held = await takeLease(host, this.link, how);
-    if (isOurs((await survey(host, this.link)).get('release'))) {
-      // What a runner left running there that is gone. The lease that counts is the one in that kernel's RAM; it is ours
-      // now, and so is what the disk still says.
-      await this.comeHome();
-      if (this.link === undefined)
-        throw this.bad ?? notReady(host, ['it did not come back to its own kernel']);
-      this.held = await takeLease(host, this.link, { ...how, force: true });
-      this.bad = undefined;
-    }
+    const held = await this.leaseOf(o).catch(async (error: unknown) => {
+      await this.giveBack();
+      throw error;
+    });
     this.worked = clock.now();
     const stop = new AbortController();
-    const keeping = this.keep(this.held, stop.signal);
+    const keeping = this.keep(held, stop.signal);
     this.serial = openSerial(clock, host, (piece) => this.console?.add(piece));
     return {
       release: async () => {
@@ -190,6 +175,30 @@ class Metal {
   }
 
   // --- internal ---
+
+  private async leaseOf(o: LeaseRequest): Promise<HeldLease> {
+    const { clock, host } = this;
+    const how = {
+      clock,
+      purpose: o.purpose,
+      force: this.take,
+      waitMs: 0,
+      onWait: (holder: LeaseState) => o.onWait(holder.owner),
+      signal: o.signal,
+    };
+    this.link = await this.wake(o);
+    this.held = await takeLease(host, this.link, how);
+    if (isOurs((await survey(host, this.link)).get('release'))) {
+      // What a runner left running there that is gone. The lease that counts is the one in that kernel's RAM; it is ours
+      // now, and so is what the disk still says.
+      await this.comeHome();
+      if (this.link === undefined)
+        throw this.bad ?? notReady(host, ['it did not come back to its own kernel']);
+      this.held = await takeLease(host, this.link, { ...how, force: true });
+      this.bad = undefined;
+    }
+    return this.held;
+  }
 
   private machineOf(link: SshLink, console: ConsoleLog, release: string): Machine {
     const { clock } = this;

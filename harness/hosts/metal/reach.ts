@@ -10,7 +10,7 @@ import { keyOfLine, type LabHost } from '../../model/lab.ts';
 import { parseSurvey, type Survey } from '../../model/survey.ts';
 
 const CONNECT_TIMEOUT_MS = 25_000;
-const SCRIPT_TIMEOUT_MS = 30_000;
+const SCRIPT_TIMEOUT_MS = 60_000;
 const RETRY_MS = 1000;
 
 /** Exit status of a script of ours: the lease is somebody else's. */
@@ -90,14 +90,17 @@ export async function runScript(
   return link.exec(['sh', '-s', '--', ...args.map(quoted)].join(' '), { timeoutMs, input });
 }
 
-/** What the machine is. @throws InfraError `no-survey` when it answers nothing */
+/** What the machine is. @throws InfraError `no-survey` when it does not answer, or not all of it */
 export async function survey(host: LabHost, link: SshLink): Promise<Survey> {
   const result = await runScript(link, 'survey', []);
   const found = parseSurvey(result.stdout);
-  if (found.size > 0) return found;
+  if (found.get('complete') === 'yes') return found;
+  const why = result.timedOut
+    ? `does not say in ${SCRIPT_TIMEOUT_MS / 1000} s what it is`
+    : 'answers nothing that makes sense';
   throw new InfraError({
     code: 'no-survey',
-    message: `${host.name} answers nothing that makes sense${result.timedOut ? ' in time' : ''}`,
+    message: `${host.name} ${why}`,
     detail: `${result.stdout}${result.stderr}`.trim().slice(0, 500),
     hint: 'is its login shell a POSIX shell that prints nothing of its own?',
   });

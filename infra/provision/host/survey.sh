@@ -59,3 +59,6 @@ if command -v ip >/dev/null 2>&1; then
 	say net_gateway "$(ip -4 route show default dev "$device" 2>/dev/null | sed -n 's/^default via \([0-9.]*\).*/\1/p' | head -n 1)"
 	say net_driver "$(basename "$(readlink "/sys/class/net/$device/device/driver" 2>/dev/null)" 2>/dev/null)"
 fi
+
+# What was cut off before is not to be believed.
+say complete yes

@@ -19,7 +19,7 @@ const OURS = '7.3.4-kvmhil-0123456789';
 interface Played extends ShellHost {
   request: BootRequest;
   /** What runs on it, how often it was booted, and which kernel it goes to when it is asked to go on to ours. */
-  machine: { release: string; boots: number; next: string; refuses: boolean; cut(): void };
+  machine: { release: string; boots: number; next: string; refuses: boolean; cutShort: boolean; cut(): void };
 }
 
 const SURVEY = `system=Linux
@@ -39,6 +39,7 @@ tool_ip=yes
 kexec=yes
 host_key=/etc/ssh/ssh_host_ed25519_key
 net_address=192.0.2.7/24
+complete=yes
 `;
 
 function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: Partial<LabHost> = {}): void {
@@ -46,7 +47,14 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
     withTemp(async (folder) => {
       process.env['XDG_STATE_HOME'] = path.join(folder, 'state');
       mkdirSync(path.join(folder, 'kvm-hil'));
-      const machine = { release: KNOWN, boots: 1, next: OURS, refuses: false, cut: () => {} };
+      const machine = {
+        release: KNOWN,
+        boots: 1,
+        next: OURS,
+        refuses: false,
+        cutShort: false,
+        cut: () => {},
+      };
       const there = await startShellHost(folder, ({ command, channel, cut }) => {
         machine.cut = cut;
         const answer = (text: string, status = 0) => {
@@ -65,7 +73,10 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
           return answer('');
         };
         const bootId = `boot-${machine.boots}`;
-        if (command === 'sh -s --') return answer(`${SURVEY}release=${machine.release}\nboot_id=${bootId}\n`);
+        if (command === 'sh -s --')
+          return answer(
+            machine.cutShort ? 'system=Linux\n' : `${SURVEY}release=${machine.release}\nboot_id=${bootId}\n`,
+          );
         if (command.startsWith('sh -s -- /var/lib/kvm-hil/images/.own')) {
           writeFileSync(path.join(folder, 'kvm-hil', 'images', '.own'), 'own');
           return answer('');
@@ -184,6 +195,26 @@ check('the lease is taken while a case runs', async (t, m) => {
   t.equal(m.machine.boots, before, 'it was not touched any more');
   await lease?.release();
   await theirs?.release();
+});
+
+check('what it says of itself is cut short', async (t, m) => {
+  m.machine.cutShort = true;
+  t.equal(code(await caught(metalHost({ clock, host: m.host }).boot(m.request))), 'no-survey');
+  t.ok(existsSync(leaseFile(m, '1.over')) || !existsSync(leaseFile(m, '1')), 'not left leased');
+});
+
+check('somebody else is at work there', async (t, m) => {
+  const host = metalHost({ clock, host: m.host });
+  const lease = await host.lease?.(leaseRequest());
+  mkdirSync(m.state, { recursive: true });
+  let count = 100;
+  // A holder that goes on, seen at the next look.
+  const moving = setInterval(() => writeFileSync(leaseFile(m, '1.count'), `${count++}\n`), 100);
+  const quick: Clock = { ...clock, sleep: (ms, signal) => realClock.sleep(Math.min(ms, 300), signal) };
+  t.equal(code(await caught(metalHost({ clock: quick, host: m.host }).boot(m.request))), 'leased');
+  clearInterval(moving);
+  t.equal(m.machine.boots, 1, 'it was not touched');
+  await lease?.release();
 });
 
 check(
