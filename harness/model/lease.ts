@@ -12,8 +12,11 @@ export interface LeaseState {
   purpose: string;
 }
 
-/** Without a refresh for so long, as the reader measures it, the holder is gone. */
-export const EXPIRES_MS = 60_000;
+/**
+ * Without a refresh for so long, as the reader measures it, the holder is gone. Longer than a machine takes to shut down,
+ * start and boot within its deadlines: meanwhile nobody can refresh anything on it.
+ */
+export const EXPIRES_MS = 900_000;
 /** How often a holder refreshes. */
 export const REFRESH_MS = 10_000;
 

@@ -145,7 +145,7 @@ export function whoWeAre(): string {
 
 // --- internal ---
 
-const LOOK_MS = 5000;
+const LOOK_MS = 30_000;
 const TRIES_MAX = 10;
 
 function copyFile(host: LabHost): string {
