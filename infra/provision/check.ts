@@ -9,8 +9,8 @@ import { $, say } from './shell.ts';
 const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const root = path.dirname(dist);
 const UNIT_TIMEOUT_MS = 300_000;
-/** Bases made and killed half-way, hostile makefiles: hundreds of processes each. `npm test` runs them. */
-const HEAVY = /^kernel\/(?:source|hostile|debian)\b/;
+/** Bases killed half-way, hostile makefiles, machines that reboot: ten seconds and more each. `npm test` runs them. */
+const HEAVY = /^(?:kernel\/(?:source|hostile|debian|build|tree)|run\/(?:disk|mutate|resume)|hosts\/metal)\b/;
 const thorough = process.env['KVM_HIL_THOROUGH'] !== undefined;
 // Begun first, so that no processor waits for it at the end.
 const isLong = (name: string) => /^run\b/.test(name);
@@ -49,7 +49,7 @@ function unitTests(): Promise<boolean> {
     .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || a.localeCompare(b))
     .map((name) => path.join(folder, name));
   // What starts nothing needs no process of its own.
-  const light = /^(?:model|report|errors|hosts|effects\/(?:files|run-dir|schema|version))\b/;
+  const light = /^(?:model|report|errors|hosts\/(?!metal)|effects\/(?:files|run-dir|schema|version))\b/;
   const isLight = (file: string) => light.test(path.relative(folder, file));
   const groups = [...files.filter((file) => !isLight(file)), files.filter(isLight)];
   return runTestFiles(groups, {
