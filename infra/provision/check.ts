@@ -10,7 +10,8 @@ const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.
 const root = path.dirname(dist);
 const UNIT_TIMEOUT_MS = 300_000;
 /** Bases killed half-way, hostile makefiles, machines that reboot: ten seconds and more each. `npm test` runs them. */
-const HEAVY = /^(?:kernel\/(?:source|hostile|debian|build|tree)|run\/(?:disk|mutate|resume)|hosts\/metal)\b/;
+const HEAVY =
+  /^(?:kernel\/(?:source|hostile|debian|build|tree)|run\/(?:disk|mutate|resume)|hosts\/metal|effects\/ssh)\b/;
 const thorough = process.env['KVM_HIL_THOROUGH'] !== undefined;
 // Begun first, so that no processor waits for it at the end.
 const isLong = (name: string) => /^run\b/.test(name);
