@@ -94,3 +94,20 @@ struct usage usage_grown(const struct usage *before)
 	}
 	return grown;
 }
+
+struct usage usage_of_rounds(void (*round)(void *ctx), void *ctx, int rounds)
+{
+	struct usage before, grown;
+
+	for (int i = 0; i < rounds / 4 + 1; i++)
+		round(ctx);
+	for (int try = 0; try < USAGE_TRIES; try++) {
+		before = usage_settled();
+		for (int i = 0; i < rounds; i++)
+			round(ctx);
+		grown = usage_grown(&before);
+		if (usage_quiet(&grown))
+			break;
+	}
+	return grown;
+}

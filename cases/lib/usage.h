@@ -43,6 +43,9 @@ bool usage_quiet(const struct usage *grown);
 
 #define USAGE_TRIES		3
 
+/* What @rounds of @round leave behind, after some that are not counted. */
+struct usage usage_of_rounds(void (*round)(void *ctx), void *ctx, int rounds);
+
 /* The four fields of a growth. */
 #define f_usage(u)							\
 	usage_slab_settles() ? f_int("slab_kib", (u)->slab) : f_null("slab_kib"), \

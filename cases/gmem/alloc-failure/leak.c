@@ -73,22 +73,27 @@ static bool worse(const struct usage *a, const struct usage *b)
 	return a->files > b->files || (a->files == b->files && a->slab > b->slab);
 }
 
+struct failing {
+	struct alloc *a;
+	const struct leaky *c;
+	u32 n;
+};
+
+static void fail_once(void *ctx)
+{
+	const struct failing *f = ctx;
+
+	fails(f->a, f->c, f->n);
+}
+
 static void repeat(struct alloc *a, const struct leaky *c, u32 n, struct tally *t)
 {
-	struct usage before, grown;
+	struct failing f = { .a = a, .c = c, .n = n };
+	struct usage grown;
 
 	if (!fails(a, c, n))
 		return;
-	for (int i = 0; i < c->rounds / 4; i++)
-		fails(a, c, n);
-	for (int try = 0; try < USAGE_TRIES; try++) {
-		before = usage_settled();
-		for (int i = 0; i < c->rounds; i++)
-			fails(a, c, n);
-		grown = usage_grown(&before);
-		if (usage_quiet(&grown))
-			break;
-	}
+	grown = usage_of_rounds(fail_once, &f, c->rounds);
 	if (!t->points++ || worse(&grown, &t->worst)) {
 		t->worst = grown;
 		t->worst_point = (int)n;

@@ -190,23 +190,27 @@ static const struct {
 	{ "growth.vm_with_attributes", vm_with_attributes, 4, PRIVATE },
 };
 
+struct rounds {
+	struct work *w;
+	void (*round)(struct work *w);
+};
+
+static void one_round(void *ctx)
+{
+	struct rounds *r = ctx;
+
+	r->round(r->w);
+}
+
 static void observe_growth(struct work *w, const char *what, void (*round)(struct work *w),
 			   int rounds)
 {
 	const char *name = life_name(w->l, what);
-	struct usage before, grown;
+	struct rounds r = { .w = w, .round = round };
+	struct usage grown;
 
 	step(name);
-	for (int i = 0; i < rounds / 4 + 1; i++)
-		round(w);
-	for (int try = 0; try < USAGE_TRIES; try++) {
-		before = usage_settled();
-		for (int i = 0; i < rounds; i++)
-			round(w);
-		grown = usage_grown(&before);
-		if (usage_quiet(&grown))
-			break;
-	}
+	grown = usage_of_rounds(one_round, &r, rounds);
 	observe(name, f_int("rounds", rounds), f_usage(&grown));
 }
 

@@ -18,6 +18,7 @@
 #include "memslot.h"
 #include "nodes.h"
 #include "probe_ops.h"
+#include "usage.h"
 
 /*
  * Each part of four pages has a policy of its own; 'here' is the node of the CPU
@@ -310,6 +311,31 @@ static void untouchable(void)
 	munmap(hva, size);
 }
 
+#define FILES		40
+
+static void file_with_policies(void *ctx)
+{
+	struct numa *n = ctx;
+	int fd = vm_create_guest_memfd(n->vm, FILE_SIZE, GMEM_SHARED);
+	u8 *p = gmem_map(fd, 0, FILE_SIZE);
+
+	for (int i = 0; i < NR; i++)
+		nodes_mbind(p + PAGES(i), PAGE_SIZE, MPOL_BIND,
+			    BIT(i % 2 ? n->here : n->there), 0);
+	munmap(p, FILE_SIZE);
+	close(fd);
+}
+
+/* A file that goes takes the policies of its pages with it. */
+static void gone(struct numa *n)
+{
+	struct usage grown;
+
+	step("policy.gone");
+	grown = usage_of_rounds(file_with_policies, n, FILES);
+	observe("policy.gone", f_int("rounds", FILES), f_usage(&grown));
+}
+
 static void gmem_numa(void)
 {
 	struct numa n = { .vm = vm_create(KVM_X86_DEFAULT_VM),
@@ -342,6 +368,7 @@ static void gmem_numa(void)
 	stays(&n, "stays.strict", MPOL_MF_STRICT);
 	stays(&n, "stays.move", MPOL_MF_MOVE);
 	another_file(&n);
+	gone(&n);
 	untouchable();
 
 	munmap(n.window, FILE_SIZE);
