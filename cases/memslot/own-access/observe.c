@@ -6,6 +6,7 @@
  * noted of them: the slot that it used last, the page that was MMIO last.  What it
  * finds must be what the guest finds.
  */
+#include <asm/kvm_para.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -167,6 +168,60 @@ static void host(struct own *o)
 	__vm_delete_slot(o->vm, SLOT);
 }
 
+/*
+ * KVM stores the wall clock where the guest says, by what it has noted of the VM's slots
+ * and not of the vCPU's.  It stores at the start of a page: never what is there already,
+ * with the page clear.
+ */
+static bool wall_clock(struct own *o, gpa_t gpa, u64 page)
+{
+	u64 words[2];
+
+	memset(o->mem, 0, MEM_SIZE);
+	probe_wrmsr(o->vcpu, MSR_KVM_WALL_CLOCK_NEW, gpa);
+	memcpy(words, o->mem + PAGES(page), sizeof(words));
+	return words[0] || words[1];
+}
+
+/* The memory that a slot had, or has not yet, stays clear. */
+static bool wall_clock_anywhere(struct own *o, gpa_t gpa)
+{
+	wall_clock(o, gpa, 0);
+	for (u64 i = 0; i < MEM_SIZE; i++)
+		if (o->mem[i])
+			return true;
+	return false;
+}
+
+/* An update of another slot, in between, changes which of two sets of slots is in use. */
+static void vm_wide(struct own *o, const char *name, bool between)
+{
+	const u32 other = SLOT + 1;
+	bool created, deleted, replaced, moved, old, log;
+	u64 bits = 0;
+
+	step(name);
+	set(o, SLOT, LOG, GPA, 0, NR);
+	if (between)
+		set(o, other, 0, GPA + 2 * AWAY, 16, NR);
+	__vm_get_dirty_log(o->vm, SLOT, &bits);
+	created = wall_clock(o, GPA + PAGES(1), 1);
+	log = !__vm_get_dirty_log(o->vm, SLOT, &bits) && bits == BIT(1);
+	wall_clock(o, GPA + PAGES(1), 1);
+	__vm_delete_slot(o->vm, SLOT);
+	deleted = wall_clock_anywhere(o, GPA + PAGES(1));
+	set(o, SLOT, 0, GPA, 8, NR);
+	replaced = wall_clock(o, GPA + PAGES(1), 9);
+	set(o, SLOT, 0, GPA + AWAY, 8, NR);
+	old = wall_clock_anywhere(o, GPA + PAGES(1));
+	moved = wall_clock(o, GPA + AWAY + PAGES(7), 15);
+	__vm_delete_slot(o->vm, SLOT);
+	__vm_delete_slot(o->vm, other);
+	observe(name, f_bool("created", created), f_bool("in_log", log),
+		f_bool("deleted", deleted), f_bool("replaced", replaced),
+		f_bool("moved", moved), f_bool("moved_from", old));
+}
+
 static void memslot_own_access(void)
 {
 	struct own o = { .vm = vm_create(KVM_X86_DEFAULT_VM), .mem = anon_pages(MEM_SIZE) };
@@ -181,6 +236,9 @@ static void memslot_own_access(void)
 		readonly(&o);
 	logged(&o);
 	host(&o);
+	vm_wide(&o, "vm_wide.1", false);
+	vm_wide(&o, "vm_wide.2", true);
+	vm_wide(&o, "vm_wide.3", false);
 	vm_free(o.vm);
 	munmap(o.mem, MEM_SIZE);
 }
