@@ -124,10 +124,10 @@ static void fresh_vm(void)
 	}
 	observe_tally(&t, "failing.fresh");
 	observe_map(&d, "failing.fresh_granted");
-	/* Nothing has to be allocated to make memory shared. */
+	/* Nothing has to be allocated to make memory shared, also where none was private. */
 	step("failing.shared");
 	failalloc_arm(FAIL_SLAB, 0);
-	ret = dual_set(&d, 4, 10, SHARED);
+	ret = dual_set(&d, 4, end_of(2) - 4, SHARED);
 	err = errno;
 	failalloc_disarm();
 	errno = err;
