@@ -2,7 +2,9 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -65,6 +67,36 @@ static void accepted(struct kvm_vm *vm)
 	observe("falloc.punch_past_end", f_ret(gmem_punch(fd, SIZE, PAGE_SIZE)));
 	observe("falloc.punch_whole", f_ret(gmem_punch(fd, 0, SIZE)));
 	observe("falloc.punch_hole_again", f_ret(gmem_punch(fd, 0, SIZE)));
+	close(fd);
+}
+
+/* The clock of files goes by ticks. */
+#define TICKS_US	20000
+
+/* Whether the time of modification is another one after fallocate(). */
+static bool touches(int fd, int mode, off_t len)
+{
+	struct stat before, after;
+
+	usleep(TICKS_US);
+	if (fstat(fd, &before))
+		setup_failed("fstat", errno);
+	fallocate(fd, mode, 0, len);
+	if (fstat(fd, &after))
+		setup_failed("fstat", errno);
+	return memcmp(&before.st_mtim, &after.st_mtim, sizeof(before.st_mtim)) &&
+	       memcmp(&before.st_ctim, &after.st_ctim, sizeof(before.st_ctim));
+}
+
+static void times(struct kvm_vm *vm)
+{
+	int fd = vm_create_guest_memfd(vm, SIZE, 0);
+	bool allocated = touches(fd, KEEP, SIZE);
+	bool punched = touches(fd, PUNCH, SIZE);
+	bool refused = touches(fd, KEEP, SIZE + PAGE_SIZE);
+
+	observe("falloc.times", f_bool("allocated", allocated), f_bool("punched", punched),
+		f_bool("refused", refused));
 	close(fd);
 }
 
@@ -224,6 +256,7 @@ void create_fallocate(struct kvm_vm *vm, const struct promises *p)
 {
 	refused(vm);
 	accepted(vm);
+	times(vm);
 	if (p->residency)
 		residency(vm);
 	if (p->init_shared)

@@ -85,6 +85,8 @@ static void refused(void)
 	observe_call("refused.many_from_second", clear_log(vm, SLOT, 64, 0xffffffc0u, all));
 	observe_call("refused.one_too_many", clear_log(vm, SLOT, 64, NR - 64 + 1, all));
 	observe_call("refused.one_too_few", clear_log(vm, SLOT, 64, NR - 64 - 1, all));
+	observe_call("refused.from_second_page", clear_log(vm, SLOT, 1, NR - 1, all));
+	observe_call("refused.from_63", clear_log(vm, SLOT, 63, NR - 63, all));
 	observe_log(vm, "refused.nothing_cleared");
 	observe_call("cleared.end", clear_log(vm, SLOT, 64, NR - 64, all));
 	observe_log(vm, "cleared.end_only");
