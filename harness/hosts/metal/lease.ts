@@ -46,7 +46,7 @@ export class HeldLease {
   readonly purpose: string;
   /** Why it is ours no more. */
   lost: InfraError | undefined;
-  private readonly run: string | undefined;
+  private run: string | undefined;
   private readonly clock: Clock;
   private count: number;
   /** When we last said that we are at work, by our clock. */
@@ -95,6 +95,12 @@ export class HeldLease {
     const copy = await leaseCopy(this.host);
     const another = copy !== undefined && copy.token > this.token;
     if (another || this.clock.now() - this.said >= EXPIRES_MS) throw this.lose(another ? copy : undefined);
+  }
+
+  /** It was taken before it was known for which run. */
+  async belongsTo(run: string | undefined): Promise<void> {
+    this.run = run ?? this.run;
+    await this.keep(true);
   }
 
   /** Gives it back. @returns whether that worked; one that is lost already is given back */

@@ -112,7 +112,11 @@ class Metal {
   }
 
   async lease(o: LeaseRequest): Promise<HostLease> {
-    if (this.given !== undefined && this.held?.lost === undefined) return this.given;
+    if (this.given !== undefined) {
+      if (this.held?.lost !== undefined) throw this.held.lost;
+      await this.held?.belongsTo(o.run);
+      return this.given;
+    }
     const { clock, host, work } = this;
     if (!this.anyState) {
       const marked = await whyBad(host);
