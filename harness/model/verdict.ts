@@ -16,8 +16,11 @@ import { isStall, type Splat } from './splat.ts';
 
 /** How a host was lost while a case ran. */
 export interface Death {
-  /** `taken`: nothing is known of it, somebody else has the machine now. */
-  kind: 'exited' | 'panic' | 'link-lost' | 'silent' | 'rebooted' | 'taken';
+  /**
+   * `unlinked`: only the way to it was cut, the same kernel was seen to go on. `taken`: nothing is known of it, somebody
+   * else has the machine now.
+   */
+  kind: 'exited' | 'panic' | 'link-lost' | 'silent' | 'rebooted' | 'unlinked' | 'taken';
   detail: string;
 }
 
@@ -137,6 +140,7 @@ function judgeAttempt(
   const { death } = attempt;
   const broke = splats.some((splat) => !splat.discounted);
   if (death?.kind === 'taken' && !broke) return verdict('miss', { code: 'no-host', text: death.detail });
+  if (death?.kind === 'unlinked' && !broke) return verdict('error', { code: 'log-lost', text: death.detail });
 
   const failure = hostFailure(attempt, splats);
   if (failure !== undefined) return verdict('fail', failure);

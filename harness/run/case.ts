@@ -54,8 +54,8 @@ const ALIVE_MS = 2000;
 const DRAIN_MS = 2000;
 /** What each of them gets on top for a slow host, times its scale: most of it is latency, not work. */
 const SLOW_MS = 500;
-/** Time in which a machine whose connection is gone says how it ended. */
-const HOW_IT_ENDED_MS = 2000;
+/** Time in which a machine whose connection is gone says how it ended: a driver may have to look for it. */
+const HOW_IT_ENDED_MS = 60_000;
 /** A dying machine goes on printing after its first bad line. */
 const LAST_WORDS_MS = 400;
 /** The channel of a case that has printed its end may stay open: a stuck task still holds it. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Gives a machine of the inventory back: its lease is taken over where that is allowed, it comes home, the lease is dropped.
 import type { Clock } from '../effects/clock.ts';
-import { isOurs, metalHost } from '../hosts/metal/metal.ts';
+import { isOurs } from '../hosts/metal/home.ts';
+import { metalHost } from '../hosts/metal/metal.ts';
 import type { LabHost } from '../model/lab.ts';
 import { checkHosts } from './host-check.ts';
 

@@ -8,7 +8,7 @@ import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
 import type { RemoteResult, SshLink } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
-import { isOurs } from '../hosts/metal/metal.ts';
+import { isOurs } from '../hosts/metal/home.ts';
 import { reach, runScript, survey } from '../hosts/metal/reach.ts';
 import {
   type InstalledRecord,

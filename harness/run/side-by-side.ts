@@ -1,15 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The hosts of a run: leased before anything is asked of them, used side by side, given back one by one.
 import path from 'node:path';
+import type { RunDir } from '../effects/run-dir.ts';
 import { cannotWrite, HilError, InterruptedError, UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
+import type { EventSink } from '../model/events.ts';
 import { unitId } from '../model/plan.ts';
 import type { KernelRole } from '../model/result.ts';
-import type { BootRecord, SelfCheckRecord } from '../model/run.ts';
-import type { FlowOptions } from './flow.ts';
+import type { BootRecord, RunRecord, SelfCheckRecord } from '../model/run.ts';
 import { readBoots } from './judge-kernel.ts';
 import { type Lease, takeLease } from './lease.ts';
 import { errorRecord } from './records.ts';
+import type { Standing } from './resume.ts';
+
+export interface LeaseHostsOptions {
+  run: RunDir;
+  record: RunRecord;
+  /** Of a run that was begun before. */
+  standing?: Standing;
+  sink: EventSink;
+  signal: AbortSignal;
+}
 
 export interface LeasedHost {
   host: Host;
@@ -22,7 +33,7 @@ export interface LeasedHost {
  * @throws HilError when none is to be had for a run that has not begun: nothing is built then. Else what a user got wrong,
  *   and interruptions; no host stays leased
  */
-export async function leaseHosts(o: FlowOptions, hosts: readonly Host[]): Promise<LeasedHost[]> {
+export async function leaseHosts(o: LeaseHostsOptions, hosts: readonly Host[]): Promise<LeasedHost[]> {
   const wanted: Host[] = [];
   for (const host of hosts) if ((await rolesLeft(o, host)).length > 0) wanted.push(host);
   const tried = await Promise.all(wanted.map((host) => tryHost(o, host)));
@@ -71,7 +82,7 @@ export function endsTheRun(error: unknown): boolean {
   return !(error instanceof HilError) || error instanceof InterruptedError || cannotWrite(error);
 }
 
-export async function wasSound(o: Pick<FlowOptions, 'run'>, host: Host): Promise<boolean | undefined> {
+export async function wasSound(o: Pick<LeaseHostsOptions, 'run'>, host: Host): Promise<boolean | undefined> {
   const file = o.run.path('hosts', host.name, 'self-check.json');
   return (await o.run.readIfThere<SelfCheckRecord>('self-check', file))?.ok;
 }
@@ -84,7 +95,7 @@ interface Tried {
   error?: unknown;
 }
 
-async function tryHost(o: FlowOptions, host: Host): Promise<Tried> {
+async function tryHost(o: LeaseHostsOptions, host: Host): Promise<Tried> {
   let lease: Lease | undefined;
   try {
     lease = await takeLease(host, o.sink, o.signal, { run: o.run.root });
@@ -98,7 +109,7 @@ async function tryHost(o: FlowOptions, host: Host): Promise<Tried> {
 }
 
 /** Kernels that still have something to do on a host. */
-async function rolesLeft({ record, standing, run }: FlowOptions, host: Host): Promise<KernelRole[]> {
+async function rolesLeft({ record, standing, run }: LeaseHostsOptions, host: Host): Promise<KernelRole[]> {
   const roles: KernelRole[] = record.series === null ? ['base'] : ['base', 'series'];
   const sound = (await wasSound({ run }, host)) !== undefined;
   return roles.filter((role) => {
@@ -108,7 +119,7 @@ async function rolesLeft({ record, standing, run }: FlowOptions, host: Host): Pr
   });
 }
 
-async function recordFailed(o: FlowOptions, host: Host, error: HilError): Promise<void> {
+async function recordFailed(o: LeaseHostsOptions, host: Host, error: HilError): Promise<void> {
   o.sink({ type: 'note', text: `${host.name}: ${error.message}` });
   for (const role of await rolesLeft(o, host)) {
     const boot = (await readBoots(o.run, host.name, role)).length + 1;

@@ -72,7 +72,8 @@ export class HeldLease {
     const result = await runScript(link, 'lease', args);
     if (result.exitCode === LEASE_LOST) throw this.lose(parseLease(result.stdout));
     // A link that breaks, or a disk that is full, says nothing about whose it is: the next look does.
-    await this.refreshCopy();
+    if (result.exitCode !== 0) await this.mustBeOurs();
+    await this.countOn();
   }
 
   /**
@@ -81,9 +82,7 @@ export class HeldLease {
    */
   async refreshCopy(): Promise<void> {
     await this.mustBeOurs();
-    this.count++;
-    this.said = this.clock.now();
-    await this.keep(true);
+    await this.countOn();
   }
 
   /**
@@ -103,13 +102,13 @@ export class HeldLease {
     await this.keep(true);
   }
 
-  /** Gives it back. @returns whether that worked; one that is lost already is given back */
-  async drop(link: SshLink): Promise<boolean> {
+  /** Gives it back. @returns why that did not work; one that is lost already is given back */
+  async drop(link: SshLink): Promise<string | undefined> {
     const result = await runScript(link, 'lease', [LEASE_FOLDER, 'drop', `${this.token}`]);
-    if (result.exitCode === LEASE_LOST) return true;
-    if (result.exitCode !== 0) return false;
+    if (result.exitCode === LEASE_LOST) return undefined;
+    if (result.exitCode !== 0) return result.stderr.trim().slice(0, 300) || 'the machine did not answer';
     await this.keep(false);
-    return true;
+    return undefined;
   }
 
   /**
@@ -126,6 +125,12 @@ export class HeldLease {
   check(result: RemoteResult): RemoteResult {
     if (result.exitCode === LEASE_LOST) throw this.lose(undefined);
     return result;
+  }
+
+  private async countOn(): Promise<void> {
+    this.count++;
+    this.said = this.clock.now();
+    await this.keep(true);
   }
 
   private async keep(held: boolean): Promise<void> {

@@ -8,6 +8,7 @@ import type { Machine } from '../host.ts';
 import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { guarded, type HeldLease } from './lease.ts';
+import { reachWithin } from './reach.ts';
 import type { Work } from './work.ts';
 
 export interface MachineParts {
@@ -17,25 +18,32 @@ export interface MachineParts {
   link: SshLink;
   console: ConsoleLog;
   release: string;
+  /** Of this boot of it. */
+  bootId: string;
   /** Back to its own kernel. Never throws. */
   comeHome: () => Promise<void>;
 }
 
 const LAST_WORDS_MS = 3000;
+/** Time in which a network that was cut for a moment is there again. */
+const AGAIN_MS = 30_000;
+const ASK_MS = 5000;
 /** Somebody sits at it. */
 const SHELL_MS_MAX = 24 * 60 * 60_000;
 
 export function metalMachine(parts: MachineParts): Machine {
   const { clock, lease, work, console, release, comeHome } = parts;
   const link = guarded(parts.link, lease);
+  let closing: Promise<void> | undefined;
   const panicked = console
     .nextLine(PANIC)
     .then((line): Death => ({ kind: 'panic', detail: line.replace(/^\[\s*[\d.]+\]\s*/, '') }));
   const unlinked = link.closed.then(async (why): Promise<Death> => {
+    if (closing !== undefined) return { kind: 'exited', detail: 'closed' };
+    if (lease.lost !== undefined) return { kind: 'taken', detail: lease.lost.message };
     const said = await within(clock, LAST_WORDS_MS, panicked);
     if (!said.timedOut) return said.value;
-    if (lease.lost !== undefined) return { kind: 'taken', detail: lease.lost.message };
-    return { kind: 'link-lost', detail: `the SSH connection broke: ${why}` };
+    return howItIs(parts, `the SSH connection broke: ${why}`);
   });
   // The machine is somebody else's: it is gone for us.
   const orGone = (command: string) => (error: unknown) => {
@@ -43,7 +51,6 @@ export function metalMachine(parts: MachineParts): Machine {
     link.close();
     return lostResult(command);
   };
-  let closing: Promise<void> | undefined;
   return {
     release,
     program: PROGRAM_PATH,
@@ -63,6 +70,22 @@ export function metalMachine(parts: MachineParts): Machine {
 }
 
 // --- internal ---
+
+// A cable that was pulled is no kernel that died: whoever answers again says which it is.
+async function howItIs({ clock, lease, bootId }: MachineParts, broke: string): Promise<Death> {
+  const silent: Death = { kind: 'link-lost', detail: broke };
+  const again = await reachWithin(clock, lease.host, AGAIN_MS).catch(() => undefined);
+  if (again === undefined) return silent;
+  try {
+    const asked = await again.exec('cat /proc/sys/kernel/random/boot_id; uname -r', { timeoutMs: ASK_MS });
+    const [id = '', release = ''] = asked.stdout.split('\n');
+    if (asked.exitCode !== 0 || !/^[0-9a-z-]{1,64}$/.test(id)) return silent;
+    if (id === bootId) return { kind: 'unlinked', detail: `${broke}; the same kernel answers again` };
+    return { kind: 'rebooted', detail: `it restarted, and runs ${release.slice(0, 100)} now` };
+  } finally {
+    again.close();
+  }
+}
 
 // What a command on a machine that is somebody else's comes to.
 function lostResult(command: string): RemoteResult {

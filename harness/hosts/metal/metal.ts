@@ -11,13 +11,14 @@ import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Host, HostLease, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { markBad, whyBad } from './bad.ts';
 import { type Doors, doorsOf } from './doors.ts';
+import { homeWithin, isOurs, mustBeKnown, RESET } from './home.ts';
 import { keepLease } from './keep.ts';
 import { kernelParameters, kexec } from './kexec.ts';
 import { guarded, type HeldLease, takeLease } from './lease.ts';
 import { metalMachine } from './machine.ts';
 import { powerOf } from './power.ts';
 import { underTest } from './proof.ts';
-import { isGone, reach, reachWithin, survey } from './reach.ts';
+import { isGone, reach, survey } from './reach.ts';
 import { hostBad, notReady, unattended } from './refusals.ts';
 import { openSerial, type Serial } from './serial.ts';
 import { stage } from './stage.ts';
@@ -36,21 +37,14 @@ export interface MetalSettings {
 }
 
 const COMMAND_TIMEOUT_MS = 30_000;
-const AGAIN_MS = 1000;
 const SILENT_MS = 20_000;
+const DROP_TRIES_MAX = 2;
 /** Exit status of what asks a machine to come home. */
 const IS_HOME = 3;
-const RESET =
-  'echo 1 >/proc/sys/kernel/sysrq; (sleep 0.3; echo b >/proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &';
 /** Images are sent, kernels looked for twice: each part has its own deadline, this is beyond their sum. */
 const PREPARE_MS_MAX = 20 * 60_000;
 /** Software virtualisation needs more time than hardware. */
 const EMULATED_TIME_SCALE = 4;
-
-/** As the localversion of our images says. */
-export function isOurs(release: string | undefined): boolean {
-  return release?.includes('-kvmhil-') === true;
-}
 
 export function metalHost(settings: MetalSettings): Host {
   const metal = new Metal(settings);
@@ -207,6 +201,7 @@ class Metal {
         link: fresh,
         console,
         release: request.image.release,
+        bootId: await bootIdOf(host, fresh),
         comeHome: async () => {
           await this.comeHome();
           this.console = undefined;
@@ -299,10 +294,11 @@ class Metal {
       let isHome = false;
       if (was !== undefined) {
         // Only a kernel of ours has no disk to let go of.
-        const ask = `${held?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) exit ${IS_HOME} ;; esac`;
+        const ask = `${held?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) uname -r; exit ${IS_HOME} ;; esac`;
         const asked = await was.exec(ask, { timeoutMs: COMMAND_TIMEOUT_MS });
         held?.check(asked);
         isHome = asked.exitCode === IS_HOME && this.leaving === undefined;
+        if (isHome) mustBeKnown(host, asked.stdout.trim(), this.surveyed?.get('release'));
         if (asked.exitCode === 0) await isGone(clock, was, deadlines.shutdown * 1000);
         // It hears nothing any more. To switch it off while it resets itself does no harm.
         else if (asked.exitCode === null && powerOf(clock, host) !== undefined) patienceMs = SILENT_MS;
@@ -335,38 +331,44 @@ class Metal {
   }
 
   private async homeWithin(ms: number): Promise<SshLink> {
-    const { clock, host } = this;
-    const until = clock.now() + ms;
-    for (;;) {
-      const link = await reachWithin(clock, host, Math.max(0, until - clock.now()));
-      const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
-        timeoutMs: COMMAND_TIMEOUT_MS,
-      });
-      const [bootId, release] = asked.stdout.split('\n');
-      const stays = asked.exitCode === 0 && bootId !== this.leaving;
-      if (stays && !isOurs(release)) {
-        this.leaving = undefined;
-        return link;
-      }
-      // It came up late, after we had given up on it.
-      if (stays) await link.exec(`${this.held?.guard() ?? ''}${RESET}`, { timeoutMs: COMMAND_TIMEOUT_MS });
-      link.close();
-      if (clock.now() >= until)
-        throw new InfraError({ code: 'still-ours', message: 'it still runs the kernel under test' });
-      await clock.sleep(AGAIN_MS);
+    const { clock, host, leaving } = this;
+    const guard = this.held?.guard() ?? '';
+    const link = await homeWithin(clock, host, ms, { guard, leaving, known: this.surveyed?.get('release') });
+    this.leaving = undefined;
+    return link;
+  }
+
+  // A machine is given back on its own kernel. One that does not hear it is looked for, as ever.
+  private async dropHome(held: HeldLease): Promise<string | undefined> {
+    for (let tries = 1; ; tries++) {
+      const { link } = this;
+      if (held.lost !== undefined) return undefined;
+      const kept = link === undefined ? 'the machine did not answer' : await held.drop(link);
+      if (kept === undefined || this.bad !== undefined || tries === DROP_TRIES_MAX) return kept;
+      await this.comeHome();
     }
   }
 
   private async giveBack(): Promise<void> {
-    const { held, link } = this;
+    const { held } = this;
     this.serial?.close();
     this.serial = undefined;
-    if (held !== undefined && link !== undefined && held.lost === undefined) await held.drop(link);
-    link?.close();
+    const kept = held === undefined ? undefined : await this.dropHome(held);
+    if (kept !== undefined && this.bad === undefined)
+      await markBad(this.host, `its lease could not be given back: ${kept}`);
+    this.link?.close();
     this.link = undefined;
     this.held = undefined;
     this.given = undefined;
   }
+}
+
+// What tells a machine that went on from one that restarted.
+async function bootIdOf(host: LabHost, link: SshLink): Promise<string> {
+  const asked = await link.exec('cat /proc/sys/kernel/random/boot_id', { timeoutMs: COMMAND_TIMEOUT_MS });
+  const [id = ''] = asked.stdout.split('\n');
+  if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(id)) return id;
+  throw new InfraError({ code: 'ssh-failed', message: `${host.name} does not say which boot this is` });
 }
 
 function openSerialOf(host: LabHost): NonNullable<Doors['serial']> {
