@@ -195,6 +195,7 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
         await lease.refresh(link);
         return lease;
       }
+      if (result.exitCode === null) throw new UnknownLease(host, seen.token + 1);
       if (result.exitCode !== LEASE_LOST) throw cannotTake(host, result);
       // Somebody was faster, or its holder woke up.
       if (++tries === TRIES_MAX) throw leased(host, seen);
@@ -211,6 +212,16 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
     if (now.held && !mayTake && clock.now() >= patience) throw leased(host, now);
     seen = now;
     since = clock.now();
+  }
+}
+
+/** The connection broke while it was taken: it may be ours, under this number. */
+export class UnknownLease extends InfraError {
+  readonly token: number;
+
+  constructor(host: LabHost, token: number) {
+    super({ code: 'ssh-failed', message: `${host.name} did not say whether it gave us its lease` });
+    this.token = token;
   }
 }
 

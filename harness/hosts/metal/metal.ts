@@ -14,7 +14,7 @@ import { type Doors, doorsOf } from './doors.ts';
 import { homeWithin, isOurs, mustBeKnown, RESET } from './home.ts';
 import { keepLease } from './keep.ts';
 import { kernelParameters, kexec } from './kexec.ts';
-import { guarded, type HeldLease, takeLease } from './lease.ts';
+import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
 import { metalMachine } from './machine.ts';
 import { powerOf } from './power.ts';
 import { underTest } from './proof.ts';
@@ -92,6 +92,7 @@ class Metal {
   async traits(): Promise<HostTraits> {
     if (this.found !== undefined) return this.found;
     const found = this.surveyed ?? (await this.survey());
+    mustBeReady(this.host, found);
     const emulated = found.has('hypervisor');
     this.found = {
       boots: true,
@@ -174,12 +175,7 @@ class Metal {
     if (lease.lost !== undefined) throw lease.lost;
     const link = guarded(await this.knownGood(request.signal), lease);
     const resting = await survey(host, link);
-    const lacks = lacksOf(resting, host, 0);
-    if (lacks.length > 0)
-      throw notReady(
-        host,
-        lacks.map(({ what, hint }) => `${what}; ${hint}`),
-      );
+    mustBeReady(host, resting);
     const staged = await stage(link, lease, resting, request);
     const console = new ConsoleLog(request.consoleFile);
     this.console = console;
@@ -230,8 +226,14 @@ class Metal {
       onWait: (holder: LeaseState) => o.onWait(holder.owner),
       signal: o.signal,
     };
-    this.link = await wake(host, { ...o, clock, force: this.take, orphan: this.orphans });
-    const first = await takeLease(host, this.link, how);
+    const wish = { ...o, clock, force: this.take, orphan: this.orphans };
+    this.link = await wake(host, wish);
+    const first = await takeLease(host, this.link, how).catch(async (error: unknown) => {
+      if (!(error instanceof UnknownLease)) throw error;
+      this.link?.close();
+      this.link = await wake(host, wish);
+      return takeLease(host, this.link, { ...how, supersedes: error.token });
+    });
     this.held = first;
     onHeld();
     const found = await survey(host, guarded(this.link, first));
@@ -369,6 +371,16 @@ async function bootIdOf(host: LabHost, link: SshLink): Promise<string> {
   const [id = ''] = asked.stdout.split('\n');
   if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(id)) return id;
   throw new InfraError({ code: 'ssh-failed', message: `${host.name} does not say which boot this is` });
+}
+
+// Its clock is a matter of `hosts check`: nothing here goes by it.
+function mustBeReady(host: LabHost, found: Survey): void {
+  const lacks = lacksOf(found, host, 0);
+  if (lacks.length === 0) return;
+  throw notReady(
+    host,
+    lacks.map(({ what, hint }) => `${what}; ${hint}`),
+  );
 }
 
 function openSerialOf(host: LabHost): NonNullable<Doors['serial']> {

@@ -3,23 +3,19 @@
 // metal itself: each planned case ends with exactly one verdict, the machine is given back or marked bad, and nothing waits
 // longer than its deadline.
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import t, { type Test } from 'tap';
 import type { Clock } from '../../effects/clock.ts';
 import { inState } from '../../effects/dirs.ts';
 import { RunDir } from '../../effects/run-dir.ts';
 import { HilError } from '../../errors.ts';
 import type { Host } from '../../hosts/host.ts';
-import { metalHost } from '../../hosts/metal/metal.ts';
 import { EXPIRES_MS } from '../../model/lease.ts';
 import type { ResultDocument, TestResult } from '../../model/result.ts';
 import { judgeRun } from '../../run/judge.ts';
-import { PlayedMachine } from '../hosts/metal/played-machine.ts';
+import type { PlayedMachine } from '../hosts/metal/played-machine.ts';
 import { MACHINE_FAULTS, type MachineFault } from '../hosts/metal/played-words.ts';
-import { simClock } from '../sim-clock.ts';
-import { withTemp } from '../temp.ts';
-import { BAD, FACTS, GOOD, THOROUGH, verdictsOf, withFlow } from './fixture.ts';
+import { THOROUGH, verdictsOf, withFlow } from './fixture.ts';
+import { withLab } from './played-lab.ts';
 
 /** Every so-manieth step without KVM_HIL_THOROUGH, another one for each kind of fault. */
 const STRIDE = THOROUGH ? 1 : 9;
@@ -85,53 +81,26 @@ function timed(host: Host, clock: Clock, took: Outcome['took']): Host {
 }
 
 async function runWith(fault?: { step: number; kind: MachineFault }): Promise<Outcome> {
-  return withTemp(async (outside) => {
-    process.env['XDG_STATE_HOME'] = path.join(outside, 'state');
-    const clock = simClock(true);
-    const images = path.join(outside, 'images');
-    const machine = new PlayedMachine({
-      name: OUT_OF,
-      clock,
-      folder: outside,
-      script: { facts: FACTS, case: (id) => (id === 'self/fail' ? BAD : GOOD) },
-      ...(fault === undefined ? {} : { fault }),
-    });
+  return withLab(async (lab) => {
+    const { clock } = lab;
+    const machine = lab.machine(OUT_OF, fault === undefined ? {} : { fault });
     const took = { lease: 0, boot: 0, close: 0, release: 0 };
-    const setup: Parameters<typeof withFlow>[0] = {
-      clock,
+    let error: HilError | undefined;
+    let judged: ResultDocument | undefined;
+    const setup = {
+      ...lab.setup([machine], (host) => timed(host, clock, took)),
       series: false,
-      hosts: {
-        names: [OUT_OF],
-        open: async () => [timed(metalHost({ clock, host: machine.host }), clock, took)],
-      },
-      workshop: {
-        image: async (role, commit) => {
-          const release = `7.3.0-kvmhil-${role}`;
-          const bzImage = `${images}-${role}`;
-          await writeFile(bzImage, release);
-          const none = { config: '', compiler: 'none', unknownSymbols: [], cached: true };
-          return { ...none, hash: role, release, vmlinux: bzImage, bzImage, commit };
-        },
-        program: async () => {
-          const file = `${images}-kvm-cases`;
-          await writeFile(file, 'a program');
-          return { file, hash: 'p', cached: true };
-        },
-      },
       // Its folder goes with it.
-      onError: async (run) => {
+      onError: async (run: string) => {
         judged = await judgeRun(await RunDir.open(run));
       },
     };
-    let judged: ResultDocument | undefined;
-    const marked = () => existsSync(inState('labs', 'test', OUT_OF, 'bad'));
-    let error: HilError | undefined;
     const result = await withFlow(setup, (outcome) => outcome.result).catch((thrown: unknown) => {
       if (!(thrown instanceof HilError) || judged === undefined) throw thrown;
       error = thrown;
       return judged;
     });
-    return { result, error, machine, marked: marked(), took };
+    return { result, error, machine, marked: existsSync(inState('labs', 'test', OUT_OF, 'bad')), took };
   });
 }
 

@@ -12,7 +12,7 @@ import { replaceDoors } from '../../../hosts/metal/doors.ts';
 import { type Script, scriptedHost } from '../../../hosts/scripted.ts';
 import { type LabHost, labHosts } from '../../../model/lab.ts';
 import { PlayedLease } from './played-lease.ts';
-import { LOOKS, type MachineFault, SURVEY, withoutGuards, words } from './played-words.ts';
+import { LOOKS, type MachineFault, resultOf, SURVEY, withoutGuards, words } from './played-words.ts';
 
 export interface PlayedSetup {
   name: string;
@@ -48,6 +48,8 @@ export class PlayedMachine {
   switched: string[] = [];
   /** What was done here by who did not look at the lease, after somebody else took it: there must be none. */
   trespasses: string[] = [];
+  /** Told of every command that is carried out, without the check of the lease in front of it. */
+  onCommand: (command: string) => void = () => {};
   /** How much longer a command took than its sender allowed. */
   overdueMs = 0;
   private readonly setup: PlayedSetup;
@@ -107,6 +109,21 @@ export class PlayedMachine {
     });
   }
 
+  /** As it is at this moment, on another clock: what a runner that is killed now leaves behind. */
+  async fork(setup: PlayedSetup): Promise<PlayedMachine> {
+    const fork = new PlayedMachine(setup);
+    const { kernel, release, boots, loaded } = this;
+    Object.assign(fork, { kernel, release, boots, loaded });
+    fork.disk = this.disk.copy();
+    fork.ram = this.ram?.copy();
+    fork.carried = this.carried.copy();
+    for (const [name, text] of this.files) fork.files.set(name, text);
+    if (kernel === 'ours' && this.up) await fork.startInner();
+    // Half-way between two kernels it ends where it was going.
+    if (!this.up) Object.assign(fork, { kernel: 'known', release: KNOWN_RELEASE, ram: undefined });
+    return fork;
+  }
+
   /** As the rules of a lab want it: on its own kernel, and nobody's. */
   isHome(): boolean {
     return this.up && this.kernel === 'known' && !this.disk.held();
@@ -155,12 +172,12 @@ export class PlayedMachine {
       shell: async () => {},
       exec: async (command, o) => {
         const started = this.clock.now();
-        const gone = closed.then(() => this.result(command, { lost: true, exitCode: null }));
+        const gone = closed.then(() => resultOf(command, { lost: true, exitCode: null }));
         const isOpen = this.links.has(lose);
         const work = isOpen ? Promise.race([gone, this.carryOut(command, o)]) : gone;
         const timed = await within(this.clock, o.timeoutMs, work);
         this.overdueMs = Math.max(this.overdueMs, this.clock.now() - started - o.timeoutMs);
-        return timed.timedOut ? this.result(command, { timedOut: true, exitCode: null }) : timed.value;
+        return timed.timedOut ? resultOf(command, { timedOut: true, exitCode: null }) : timed.value;
       },
     };
   }
@@ -177,7 +194,8 @@ export class PlayedMachine {
     if (this.hung || this.clock.now() < this.reachableFrom) return new Promise(() => {});
     const [bare, tokens] = withoutGuards(command);
     const valid = tokens.every((token) => this.lease().isValid(token));
-    if (!valid) return this.result(command, { exitCode: 75 });
+    if (!valid) return resultOf(command, { exitCode: 75 });
+    this.onCommand(bare);
     if (this.taken && tokens.length === 0 && !LOOKS.test(bare)) this.trespasses.push(bare);
     if (kind === 'garbage' && !bare.startsWith('exec ')) {
       // A disturbance on the way: it is carried out, and what comes back makes no sense.
@@ -185,15 +203,15 @@ export class PlayedMachine {
       return { ...answer, stdout: '\u0000}{ noise\n', exitCode: 0 };
     }
     const answer = this.setup.play?.(bare);
-    const result = answer === undefined ? await this.perform(bare, o) : this.result(command, answer);
+    const result = answer === undefined ? await this.perform(bare, o) : resultOf(command, answer);
     if (kind !== 'cut-after') return result;
     this.cut(CUT_MS);
     return new Promise(() => {});
   }
 
   private async perform(command: string, o: RemoteOptions): Promise<RemoteResult> {
-    const say = (stdout: string, exitCode = 0) => this.result(command, { stdout, exitCode });
-    const refused = () => this.result(command, { exitCode: 1, stderr: this.refusal });
+    const say = (stdout: string, exitCode = 0) => resultOf(command, { stdout, exitCode });
+    const refused = () => resultOf(command, { exitCode: 1, stderr: this.refusal });
     const lease = /^sh -s -- \/var\/lib\/kvm-hil\/lease (.*)$/.exec(command);
     if (lease !== null) {
       // Where the kernel under test runs, the lease is in its RAM.
@@ -201,7 +219,7 @@ export class PlayedMachine {
         words(lease[1] ?? ''),
         this.canWrite || this.ram !== undefined,
       );
-      return this.result(command, {
+      return resultOf(command, {
         stdout: text,
         exitCode: status,
         stderr: status === 1 ? this.refusal : '',
@@ -256,21 +274,6 @@ export class PlayedMachine {
   private reset(say: (text: string) => RemoteResult): RemoteResult {
     this.goTo('known', 300, POST_MS);
     return say('');
-  }
-
-  private result(command: string, more: Partial<RemoteResult>): RemoteResult {
-    return {
-      command,
-      exitCode: 0,
-      signal: null,
-      stdout: '',
-      stderr: '',
-      timedOut: false,
-      lost: false,
-      truncated: false,
-      durationMs: 0,
-      ...more,
-    };
   }
 
   // --- life ---
