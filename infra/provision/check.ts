@@ -13,7 +13,7 @@ const UNIT_TIMEOUT_MS = 300_000;
 const HEAVY = new RegExp(
   [
     '^(?:kernel/(?:source|hostile|debian|build|tree)',
-    'run/(?:disk|mutate|resume|provision|host-|metal)',
+    'run/(?:disk|mutate|resume|provision|host-|metal|many)',
     'hosts/metal|effects/ssh)\\b',
   ].join('|'),
 );

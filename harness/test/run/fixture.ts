@@ -198,12 +198,7 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     workshop: { ...fakeWorkshop(folder), ...setup.workshop },
     hosts: async () => (setup.hosts === undefined ? [host] : setup.hosts.open(clock, folder)),
     cases,
-    contracts: async (ids) => {
-      for (const file of cases.filter((one) => ids.includes(one.id))) {
-        await writeWhole(path.join(run.contract(file.id), 'case.json'), JSON.stringify(file.manifest));
-        await writeWhole(path.join(run.contract(file.id), 'expect.schema.json'), JSON.stringify(file.schema));
-      }
-    },
+    contracts: (ids) => keepContracts(run, cases, ids),
     alwaysSelfCheck: false,
     ...(setup.resume === undefined ? {} : { standing: await standingOf(run) }),
     signal: setup.signal ?? new AbortController().signal,
@@ -222,7 +217,19 @@ async function runOrTell(setup: FlowSetup, run: RunDir, o: FlowOptions): Promise
   }
 }
 
-function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): RunRecord {
+/** Contracts of made-up cases, as those of real ones are kept. */
+export async function keepContracts(
+  run: RunDir,
+  cases: readonly CaseFiles[],
+  ids: readonly string[],
+): Promise<void> {
+  for (const file of cases.filter((one) => ids.includes(one.id))) {
+    await writeWhole(path.join(run.contract(file.id), 'case.json'), JSON.stringify(file.manifest));
+    await writeWhole(path.join(run.contract(file.id), 'expect.schema.json'), JSON.stringify(file.schema));
+  }
+}
+
+export function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): RunRecord {
   return {
     schema: 'kvm-hil/run/1',
     id: run.id,
@@ -249,7 +256,7 @@ function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): Run
   };
 }
 
-function fakeWorkshop(folder: string): Workshop {
+export function fakeWorkshop(folder: string): Workshop {
   return {
     base: async () => ({ name: 'a fake base', commit: 'b'.repeat(40) }),
     series: async () => ({ commit: 'c'.repeat(40), patches: 1 }),
