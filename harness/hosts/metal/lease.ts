@@ -191,7 +191,9 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
       const args = [`${seen.token}`, `${seen.count}`, whoWeAre(), leaseWords(o.purpose)];
       const result = await runScript(link, 'lease', [LEASE_FOLDER, 'take', ...args]);
       if (result.exitCode === 0) {
-        const lease = new HeldLease(host, stateOf(host, result), o);
+        const state = parseLease(result.stdout);
+        if (state?.token !== seen.token + 1) throw new UnknownLease(host, seen.token + 1);
+        const lease = new HeldLease(host, state, o);
         await lease.refresh(link);
         return lease;
       }
@@ -215,7 +217,7 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
   }
 }
 
-/** The connection broke while it was taken: it may be ours, under this number. */
+/** The answer did not reach us when it was taken: it may be ours, under this number. */
 export class UnknownLease extends InfraError {
   readonly token: number;
 

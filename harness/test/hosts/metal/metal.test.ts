@@ -170,10 +170,19 @@ check('the link breaks while it is used', async (t, m) => {
   const lease = await host.lease?.(leaseRequest());
   const machine = await host.boot(m.request);
   m.machine.cut();
-  t.match(await machine.died, { kind: 'link-lost' });
+  t.match(await machine.died, { kind: 'unlinked', detail: /the same kernel answers again/ });
   await machine.close();
   t.equal(m.machine.release, KNOWN, 'found again, and brought home');
   await lease?.release();
+});
+
+check('it restarts while it is used', async (t, m) => {
+  const machine = await metalHost({ clock, host: m.host }).boot(m.request);
+  m.machine.release = KNOWN;
+  m.machine.boots++;
+  m.machine.cut();
+  t.match(await machine.died, { kind: 'rebooted', detail: /it restarted, and runs 6\.1\.0/ });
+  await machine.close();
 });
 
 check('what a runner that is gone left running there', async (t, m) => {
