@@ -25,10 +25,8 @@ export interface ManyHosts {
 }
 
 /** Were what a case printed remembered, it could not be overlooked. */
-const TALKATIVE = {
-  ...GOOD,
-  stdout: [`{"observe":"a.pad","text":"${'x'.repeat(16 * 1024)}"}`, ...GOOD.stdout],
-};
+const PAD = Array.from({ length: 16 }, (_, at) => `{"observe":"a.pad${at}","text":"${'x'.repeat(1024)}"}`);
+const TALKATIVE = { ...GOOD, stdout: [...PAD, ...GOOD.stdout] };
 
 /** @param at when the heap is looked at, in cases that are done */
 export async function runManyHosts(
