@@ -96,13 +96,14 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
     onStdout: ended.take,
     until: ended.settled,
   });
-  const first = await Promise.race([finished, machine.died.then((death) => ({ death }))]);
+  // Not raced itself: what a race was won with is kept as long as the one that lost it, and a machine lives for long.
+  const died = await Promise.race([finished.then(nothing), machine.died]);
 
-  let death: Death | undefined;
+  let death: Death | undefined = died;
   let overdue = false;
-  if ('death' in first) death = first.death;
-  else if (first.lost) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
-  else if (first.timedOut) {
+  const first = died === undefined ? await finished : undefined;
+  if (first?.lost === true) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
+  else if (first?.timedOut === true) {
     overdue = true;
     if (!(await isAlive(clock, machine, run.timeScale))) {
       await machine.provoke();
@@ -210,6 +211,10 @@ async function isAlive(clock: Clock, machine: Machine, timeScale: number): Promi
   const ms = grace(ALIVE_MS, timeScale);
   const answer = await orTimeout(clock, ms, machine.exec('true', { timeoutMs: ms }));
   return answer !== undefined && !answer.timedOut && !answer.lost;
+}
+
+function nothing(): undefined {
+  return undefined;
 }
 
 async function orTimeout<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
