@@ -198,6 +198,46 @@ Examples:
     .addHelpText('after', "\nExample:\n  kvm-hil hosts check 'milan-*'")
     .action(async (names) => finish(await (await import('./commands/hosts.ts')).hostsCheckCommand(names)));
 
+  const some = ['<host...>', 'a name, a glob, or tag:<tag>'] as const;
+  const take = ['--take', 'though somebody else has leased it'] as const;
+  hosts
+    .command('power')
+    .description('switch machines: on, off, cycle; or status')
+    .argument('<what>', 'on, off, cycle or status')
+    .argument(...some)
+    .option(...take)
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts power cycle milan-1')
+    .action(async (what, names, o) =>
+      finish(await (await import('./commands/hosts-power.ts')).hostsPowerCommand(what, names, o)),
+    );
+  hosts
+    .command('console')
+    .description('what a machine prints on its console, until Ctrl-C')
+    .argument('<host>', 'its name')
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts console milan-1')
+    .action(async (name) =>
+      finish(await (await import('./commands/hosts-console.ts')).hostsConsoleCommand(name)),
+    );
+  hosts
+    .command('provision')
+    .description('install what is missing there, as far as packages do, and write down what it is')
+    .argument(...some)
+    .option('--dry-run', 'only say what is missing, and what would be installed')
+    .option(...take)
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts provision tag:amd --dry-run')
+    .action(async (names, o) =>
+      finish(await (await import('./commands/hosts-provision.ts')).hostsProvisionCommand(names, o)),
+    );
+  hosts
+    .command('release')
+    .description('give machines back that nobody uses any more: on their own kernel, without a lease')
+    .argument(...some)
+    .option(...take)
+    .addHelpText('after', '\nExample:\n  kvm-hil hosts release milan-1')
+    .action(async (names, o) =>
+      finish(await (await import('./commands/hosts-release.ts')).hostsReleaseCommand(names, o)),
+    );
+
   const cache = program.command('cache').description('kernel sources, objects and images that are kept');
   cache
     .command('list', { isDefault: true })

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { realClock } from '../effects/clock.ts';
 import { inPackage } from '../effects/dirs.ts';
-import { exec } from '../effects/exec.ts';
+import { exec, run } from '../effects/exec.ts';
 import { writeWhole } from '../effects/files.ts';
 import { readJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
@@ -30,6 +30,7 @@ import { median } from './median.ts';
 import { measureOverhead } from './overhead.ts';
 
 const CLI = fileURLToPath(new URL('../cli.js', import.meta.url));
+const MANY_HOSTS = fileURLToPath(new URL('../test/run/many-hosts.js', import.meta.url));
 const SERIES = inPackage('infra', 'series', 'gmem-fdinfo');
 const ROUNDS = 3;
 const boots = Number(process.argv[process.argv.indexOf('--boots') + 1]) || 100;
@@ -76,7 +77,14 @@ const bench = await withTemporaryFolder(async (folder) => {
   const patch = await measurePatch(folder, boot.bareMs);
   const again = await measureUnchanged(folder);
   const overhead = await measureCases(image, folder);
-  return { patch_to_verdict: patch, unchanged_rebuild: again, boot, case_overhead: overhead };
+  const many = await measureScheduling(folder);
+  return {
+    patch_to_verdict: patch,
+    unchanged_rebuild: again,
+    boot,
+    case_overhead: overhead,
+    many_hosts: many,
+  };
 });
 const document = {
   schema: 'kvm-hil/bench/1',
@@ -159,6 +167,26 @@ async function measureCases(image: KernelImage, folder: string) {
     median_true_ms: round3(overhead.medianTrueMs),
     cases: overhead.cases,
   };
+}
+
+// Scripted hosts on simulated time, in a process of its own: what is left is the runner's own work, its files included.
+async function measureScheduling(folder: string) {
+  const file = path.join(folder, 'many-hosts.json');
+  await run(process.execPath, [MANY_HOSTS, '50', '40', file]);
+  const many = (await readJson(file)) as ManyHosts;
+  return {
+    hosts: many.hosts,
+    cases: many.cases,
+    cpu_ms_per_case: round3(many.cpuMsPerCase),
+    heap_mib_at_quarter_half_end: many.heapBytes.map((bytes) => round3(bytes / 1024 ** 2)),
+  };
+}
+
+interface ManyHosts {
+  hosts: number;
+  cases: number;
+  cpuMsPerCase: number;
+  heapBytes: number[];
 }
 
 async function measureUnchanged(folder: string) {

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
-import { interruption } from '../effects/clock.ts';
+import { interruption, realClock } from '../effects/clock.ts';
 import { newLog } from '../effects/logs.ts';
 import { InfraError, UsageError } from '../errors.ts';
+import type { BootRequest, Host } from '../hosts/host.ts';
 import { forMetal } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
-import { bootsNothing, chooseRunHosts, openHosts } from '../run/hosts.ts';
+import type { KernelRole } from '../model/result.ts';
+import { bootsNothing, openHosts } from '../run/hosts.ts';
+import { takeLease } from '../run/lease.ts';
+import { pickHosts, readWishes } from '../run/pick.ts';
 import { type BuildOptions, buildImages } from './build.ts';
-import { openContext } from './context.ts';
+import { type Context, openContext } from './context.ts';
 import { kconfigOption } from './options.ts';
 
 export interface BootOptions extends BuildOptions {
@@ -29,61 +33,69 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
         hint: 'use --host qemu',
       });
     }
-    const { metal } = await chooseRunHosts([o.host]);
+    const { wishes, metal } = await readWishes([o.host]);
     const wanted = kconfigOption(o.kconfig);
     const kconfig = metal ? forMetal(wanted) : wanted;
     const [built] = await buildImages({ ...o, kconfig }, context);
     if (built === undefined) throw new Error('nothing was built');
     const program = await ensureProgram(signal);
-    const [host] = await openHosts([o.host], program.file, kconfig.endsWith('debug'));
-    if (host === undefined) throw new Error(`${o.host} did not open`);
-    const { how } = await host.traits();
-    sink({ type: 'host.booting', host: host.name, kernel: built.role, boot: 1 });
-    const started = performance.now();
-    // Kept for a look after a boot that failed.
-    const consoleFile = await newLog('boot-console.log');
-    const machine = await host.boot({
-      image: built.image,
-      parameters: o.parameter,
-      consoleFile,
-      program,
-      signal,
-    });
-    const ms = performance.now() - started;
-    sink({
-      type: 'host.booted',
-      host: host.name,
-      kernel: built.role,
-      boot: 1,
-      release: machine.release,
-      how,
-      ms,
-    });
+    const picked = await pickHosts(wishes, { clock: realClock, take: false, signal });
     try {
-      if (command.length > 0) {
-        const done = machine.exec(command.join(' '), {
-          timeoutMs: COMMAND_TIMEOUT_MS,
-          onStdout: (piece) => process.stdout.write(piece),
-        });
-        const died = machine.died.then(({ detail }): never => {
-          throw new InfraError({ code: 'host-lost', message: `${host.name} is gone: ${detail}` });
-        });
-        // It also ends when the command is over and the machine is closed.
-        died.catch(() => {});
-        const result = await Promise.race([done, died, interruption(signal).promise]);
-        process.stderr.write(result.stderr);
-        return result.exitCode ?? 3;
+      const slow = kconfig.endsWith('debug');
+      const [host] = await openHosts(picked.names, program.file, slow, false, picked.open);
+      if (host === undefined) throw new Error(`${o.host} did not open`);
+      const lease = await takeLease(host, sink, signal, { purpose: 'kvm-hil boot' });
+      try {
+        return await bootOn(host, { ...o, image: built.image, role: built.role, program, command }, context);
+      } finally {
+        await lease.release();
       }
-      context.sink({
-        type: 'note',
-        text: `kvm-cases is ${machine.program}; leave the shell to end the machine`,
-      });
-      await Promise.race([machine.shell(process.stdin, process.stdout), interruption(signal).promise]);
-      return 0;
     } finally {
-      await machine.close();
+      await picked.release();
     }
   } finally {
     context.close();
+  }
+}
+
+// --- internal ---
+
+interface BootOn extends Pick<BootRequest, 'image' | 'program'> {
+  parameter: string[];
+  role: KernelRole;
+  command: readonly string[];
+}
+
+async function bootOn(host: Host, o: BootOn, { sink, signal }: Context): Promise<number> {
+  const { how } = await host.traits();
+  const { image, program, command } = o;
+  const about = { host: host.name, kernel: o.role, boot: 1 } as const;
+  sink({ type: 'host.booting', ...about });
+  const started = performance.now();
+  // Kept for a look after a boot that failed.
+  const consoleFile = await newLog('boot-console.log');
+  const machine = await host.boot({ image, parameters: o.parameter, consoleFile, program, signal });
+  const ms = performance.now() - started;
+  sink({ type: 'host.booted', ...about, release: machine.release, how, ms });
+  try {
+    if (command.length > 0) {
+      const done = machine.exec(command.join(' '), {
+        timeoutMs: COMMAND_TIMEOUT_MS,
+        onStdout: (piece) => process.stdout.write(piece),
+      });
+      const died = machine.died.then(({ detail }): never => {
+        throw new InfraError({ code: 'host-lost', message: `${host.name} is gone: ${detail}` });
+      });
+      // It also ends when the command is over and the machine is closed.
+      died.catch(() => {});
+      const result = await Promise.race([done, died, interruption(signal).promise]);
+      process.stderr.write(result.stderr);
+      return result.exitCode ?? 3;
+    }
+    sink({ type: 'note', text: `kvm-cases is ${machine.program}; leave the shell to end the machine` });
+    await Promise.race([machine.shell(process.stdin, process.stdout), interruption(signal).promise]);
+    return 0;
+  } finally {
+    await machine.close();
   }
 }

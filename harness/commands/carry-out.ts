@@ -4,6 +4,7 @@ import { realClock } from '../effects/clock.ts';
 import { exists } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
 import { UsageError } from '../errors.ts';
+import type { Host } from '../hosts/host.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import type { Series } from '../kernel/series.ts';
@@ -21,6 +22,8 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   kconfig: KconfigName;
   /** Machines are taken from whoever has leased them. */
   take?: boolean;
+  /** Hosts that were leased when they were chosen. */
+  picked?: ReadonlyMap<string, Host>;
   reporter: (result: ResultDocument) => string;
 }
 
@@ -49,7 +52,7 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
       record,
       workshop:
         base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take),
+      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take, u.picked),
       alwaysSelfCheck: u.alwaysSelfCheck,
       ...begun,
       signal,

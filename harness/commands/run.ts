@@ -9,13 +9,15 @@ import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
 import { forMetal } from '../kernel/configure.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
 import type { CaseFiles } from '../model/manifest.ts';
-import { planUnits, selectCases, unitId } from '../model/plan.ts';
+import { planUnits, selectCases, type Unit, unitId } from '../model/plan.ts';
 import type { KernelRole, SeriesOrigin } from '../model/result.ts';
 import type { RunRecord } from '../model/run.ts';
 import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
-import { bootsNothing, chooseRunHosts } from '../run/hosts.ts';
-import { carryOut } from './carry-out.ts';
+import { bootsNothing } from '../run/hosts.ts';
+import { type HostWish, likelyHosts, type PickedHosts, pickHosts, readWishes } from '../run/pick.ts';
+import { carryOut, type Undertaking } from './carry-out.ts';
+import { openContext } from './context.ts';
 import { newRun, shellWords } from './folder.ts';
 import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
@@ -44,21 +46,42 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
   const wanted = kconfigOption(o.kconfig);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
-  const { names: hosts, metal } = await chooseRunHosts(o.host.length === 0 ? ['qemu'] : o.host);
+  const selectors = o.host.length === 0 ? ['qemu'] : o.host;
+  const { wishes, metal } = await readWishes(selectors);
   const kconfig = metal ? forMetal(wanted) : wanted;
-  const base = await kernelSource(o, hosts);
+  const base = await kernelSource(o, selectors);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
   const all = await readCases();
   const cases = chooseCases(all, o);
   const kernels: KernelRole[] = series === undefined ? ['base'] : ['base', 'series'];
-  const units = planUnits(cases, kernels, hosts, [null], rounds);
   const seed = seedOption(o.seed);
-  const command = commandLine(o, seed);
+  const unitsOn = (hosts: readonly string[]) => planUnits(cases, kernels, hosts, [null], rounds);
   if (o.dryRun === true) {
-    process.stdout.write(describePlan(o, kconfig, series, kernels, hosts, units.map(unitId)));
+    const hosts = await likelyHosts(wishes, realClock);
+    process.stdout.write(describePlan(o, kconfig, series, kernels, hosts, unitsOn(hosts).map(unitId)));
     return 0;
   }
+  const picked = await pickInterruptibly(wishes, o.take === true);
+  try {
+    const planned = { base, series, kconfig, seed, reporter, all, units: unitsOn(picked.names) };
+    return await runPlanned(o, planned, picked);
+  } finally {
+    await picked.release();
+  }
+}
+
+// --- internal ---
+
+interface Planned extends Pick<Undertaking, 'base' | 'series' | 'kconfig' | 'reporter'> {
+  seed: string;
+  all: CaseFiles[];
+  units: Unit[];
+}
+
+async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts): Promise<number> {
+  const { base, series, kconfig, seed, reporter, all, units } = planned;
+  const hosts = picked.names;
   const created = realClock.wall();
   const slug = series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-');
   const run = await newRun(o.output, created, slug);
@@ -67,7 +90,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
     id: run.id,
     created: created.toISOString(),
     tool: { name: 'kvm-hil', version: version() },
-    command,
+    command: commandLine(o, seed),
     seed,
     kconfig,
     base: { spec: o.base ?? 'running', name: null, commit: null },
@@ -89,13 +112,22 @@ export async function runCommand(o: RunOptions): Promise<number> {
   };
   const alwaysSelfCheck = o.selfCheck === true;
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
-  const undertaking = { record, alwaysSelfCheck, take: o.take === true, base, series, kconfig, reporter };
+  const take = o.take === true;
+  const undertaking = { record, alwaysSelfCheck, take, picked: picked.open, base, series, kconfig, reporter };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
 }
 
-// --- internal ---
+// Machines may be waited for before there is a run.
+async function pickInterruptibly(wishes: readonly HostWish[], take: boolean): Promise<PickedHosts> {
+  const context = openContext();
+  try {
+    return await pickHosts(wishes, { clock: realClock, take, signal: context.signal });
+  } finally {
+    context.close();
+  }
+}
 
 /** @returns undefined when the kernel is the one that runs on the hosts already */
 async function kernelSource(o: RunOptions, hosts: readonly string[]): Promise<BaseSpec | undefined> {

@@ -20,7 +20,9 @@ export type DocumentName =
   | 'mutant'
   | 'mutation'
   | 'bench'
-  | 'lab';
+  | 'lab'
+  | 'host-facts'
+  | 'installed';
 
 const validators = new Map<DocumentName, ValidateFunction>();
 

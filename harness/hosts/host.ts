@@ -40,6 +40,20 @@ export interface LeaseRequest {
   /** Told when somebody else has it, and it is waited for. */
   onWait(holder: string): void;
   signal: AbortSignal;
+  /** The run that it is for: whoever goes on with a run has what its runner left behind. */
+  run?: string;
+  /** Only when nobody has it: not even waited for is whoever may be gone. */
+  onlyFree?: boolean;
+}
+
+export interface HostLease {
+  /** Gives it back. Never throws, may be called twice. */
+  release(): Promise<void>;
+  /**
+   * While `doing` goes on, the holder is at work though it asks nothing of the host.
+   * @param ms what it takes at most
+   */
+  during?<T>(ms: number, doing: () => Promise<T>): Promise<T>;
 }
 
 export interface Host {
@@ -48,10 +62,11 @@ export interface Host {
   /** There is one of it: two runs cannot use it at the same time. */
   readonly exclusive: boolean;
   /**
-   * The right to use it, kept on the machine itself; absent where this machine can tell who uses it.
+   * The right to use it, kept on the machine itself; absent where this machine can tell who uses it. Nothing is asked of
+   * the machine before. Whoever has it already gets the same once more.
    * @throws InfraError when somebody else has it
    */
-  lease?(o: LeaseRequest): Promise<{ release(): Promise<void> }>;
+  lease?(o: LeaseRequest): Promise<HostLease>;
   /** Settled before the first boot. @throws InfraError when this machine cannot run such a host at all */
   traits(): Promise<HostTraits>;
   /**

@@ -35,6 +35,8 @@ export type Event =
   | { type: 'host.checked'; host: string; ok: boolean; cached: boolean; text: string }
   | { type: 'case.skipped'; unit: string; requirement: string; promised: boolean }
   | { type: 'case.attempted'; unit: string; boot: number; again: boolean }
+  /** The host was gone before it had begun: it was not attempted after all. */
+  | { type: 'case.withdrawn'; unit: string }
   | { type: 'case.ended'; unit: string; boot: number; ms: number; state: string }
   /** It is over, its second look too: its files are whole. */
   | { type: 'case.done'; unit: string }

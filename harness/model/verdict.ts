@@ -16,7 +16,11 @@ import { isStall, type Splat } from './splat.ts';
 
 /** How a host was lost while a case ran. */
 export interface Death {
-  kind: 'exited' | 'panic' | 'link-lost' | 'silent' | 'rebooted';
+  /**
+   * `unlinked`: only the way to it was cut, the same kernel was seen to go on. `taken`: nothing is known of it, somebody
+   * else has the machine now.
+   */
+  kind: 'exited' | 'panic' | 'link-lost' | 'silent' | 'rebooted' | 'unlinked' | 'taken';
   detail: string;
 }
 
@@ -132,6 +136,11 @@ function judgeAttempt(
     // What else went wrong is part of what the base has to show as well.
     ...(kind === 'fail' && trouble !== undefined ? { trouble } : {}),
   });
+
+  const { death } = attempt;
+  const broke = splats.some((splat) => !splat.discounted);
+  if (death?.kind === 'taken' && !broke) return verdict('miss', { code: 'no-host', text: death.detail });
+  if (death?.kind === 'unlinked' && !broke) return verdict('error', { code: 'log-lost', text: death.detail });
 
   const failure = hostFailure(attempt, splats);
   if (failure !== undefined) return verdict('fail', failure);

@@ -37,6 +37,7 @@ const FORMAT: Formatter = {
   'case.skipped': (e) =>
     `  ${e.unit}: skipped, ${e.requirement} is not met${e.promised ? ' although it is promised' : ''}`,
   'case.attempted': () => undefined,
+  'case.withdrawn': () => undefined,
   'case.ended': (e) => `  ${e.unit}: ${e.state} in ${seconds(e.ms)}`,
   'case.done': () => undefined,
   'run.judged': (e) =>

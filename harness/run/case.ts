@@ -54,8 +54,8 @@ const ALIVE_MS = 2000;
 const DRAIN_MS = 2000;
 /** What each of them gets on top for a slow host, times its scale: most of it is latency, not work. */
 const SLOW_MS = 500;
-/** Time in which a machine whose connection is gone says how it ended. */
-const HOW_IT_ENDED_MS = 2000;
+/** Time in which a machine whose connection is gone says how it ended: a driver may have to look for it. */
+const HOW_IT_ENDED_MS = 60_000;
 /** A dying machine goes on printing after its first bad line. */
 const LAST_WORDS_MS = 400;
 /** The channel of a case that has printed its end may stay open: a stuck task still holds it. */
@@ -96,13 +96,14 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
     onStdout: ended.take,
     until: ended.settled,
   });
-  const first = await Promise.race([finished, machine.died.then((death) => ({ death }))]);
+  // Not raced itself: what a race was won with is kept as long as the one that lost it, and a machine lives for long.
+  const died = await Promise.race([finished.then(nothing), machine.died]);
 
-  let death: Death | undefined;
+  let death: Death | undefined = died;
   let overdue = false;
-  if ('death' in first) death = first.death;
-  else if (first.lost) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
-  else if (first.timedOut) {
+  const first = died === undefined ? await finished : undefined;
+  if (first?.lost === true) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
+  else if (first?.timedOut === true) {
     overdue = true;
     if (!(await isAlive(clock, machine, run.timeScale))) {
       await machine.provoke();
@@ -210,6 +211,10 @@ async function isAlive(clock: Clock, machine: Machine, timeScale: number): Promi
   const ms = grace(ALIVE_MS, timeScale);
   const answer = await orTimeout(clock, ms, machine.exec('true', { timeoutMs: ms }));
   return answer !== undefined && !answer.timedOut && !answer.lost;
+}
+
+function nothing(): undefined {
+  return undefined;
 }
 
 async function orTimeout<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {

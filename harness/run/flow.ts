@@ -13,14 +13,14 @@ import type { KernelImage, SelftestBuild } from '../model/image.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { unitId } from '../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../model/result.ts';
-import type { BootRecord, BuildRecord, HostFacts, RunRecord } from '../model/run.ts';
+import type { BuildRecord, HostFacts, RunRecord } from '../model/run.ts';
 import { judgeRun } from './judge.ts';
 import { readBoots } from './judge-kernel.ts';
-import { type Lease, takeLease } from './lease.ts';
 import { buildRecord, errorRecord, keepBuildFiles } from './records.ts';
 import type { Standing } from './resume.ts';
 import { checkHost } from './self-check.ts';
 import { Session } from './session.ts';
+import { endsTheRun, type LeasedHost, leaseHosts, onHosts, wasSound } from './side-by-side.ts';
 
 /** Where kernels come from; the real one is kernel/, tests bring their own. */
 export interface Workshop {
@@ -70,10 +70,8 @@ export async function runFlow(o: FlowOptions): Promise<ResultDocument> {
     record.program = program.hash;
     sink({ type: 'programs.ready', hash: program.hash, cached: program.cached });
     await run.write('run', run.path('run.json'), record);
-    const hosts = await o.hosts(program);
-    // What cannot run here at all says so before a kernel is built for it.
-    for (const host of hosts) await host.traits();
-    await runKernels(o, program, hosts);
+    const leased = await leaseHosts(o, await o.hosts(program));
+    await runKernels(o, program, leased);
   } catch (error) {
     if (error instanceof InterruptedError || o.signal.aborted) {
       sink({ type: 'run.interrupted', why: messageOf(error) });
@@ -97,23 +95,41 @@ export function selftestNames(cases: readonly CaseFiles[]): string[] {
 type Program = { file: string; hash: string };
 type Built = { image: KernelImage; selftests: SelftestBuild | undefined };
 
-// The series is built while the base's cases run: two things that wait for different parts of the machine.
-async function runKernels(o: FlowOptions, program: Program, hosts: readonly Host[]): Promise<void> {
-  const base = await buildKernel(o, 'base', false);
+/** A base that is fetched and unpacked, a series that is applied, a kernel and selftests: more than their deadlines. */
+const BUILD_MS_MAX = 6 * 60 * 60_000;
+
+// The series is built while the base's cases run: two things that wait for different parts of the machine. Machines that
+// wait for a kernel are leased meanwhile, and whoever builds for them is at work.
+async function runKernels(o: FlowOptions, program: Program, leased: readonly LeasedHost[]): Promise<void> {
+  const building = whileBuilding(leased, async () => buildKernel(o, 'base', false));
+  const base = await building.catch(async (error: unknown) => {
+    await Promise.all(leased.map(({ lease }) => lease.release()));
+    throw error;
+  });
   const series = o.record.series === null ? undefined : buildKernel(o, 'series', base !== undefined);
   // Its failure is on record already; an interruption is met again below.
   series?.catch(() => {});
-  const seen = new Map<string, Record<string, boolean>>();
   try {
-    if (base !== undefined) {
-      for (const host of hosts) await runOnHost(o, program, host, 'base', base, seen);
-    }
-    const patched = await series;
-    if (patched === undefined) return;
-    for (const host of hosts) await runOnHost(o, program, host, 'series', patched, seen);
+    await onHosts(leased, o.signal, async ({ host, lease }, signal) => {
+      const here = { ...o, signal };
+      const seen =
+        base === undefined ? undefined : await runOnHost(here, program, host, 'base', base, undefined);
+      const patched = await lease.during(BUILD_MS_MAX, async () => series);
+      if (patched !== undefined) await runOnHost(here, program, host, 'series', patched, seen);
+    });
   } finally {
     await series?.catch(() => {});
   }
+}
+
+function whileBuilding<T>(leased: readonly LeasedHost[], build: () => Promise<T>): Promise<T> {
+  const doing = leased.reduce<() => Promise<T>>(
+    (inner, { lease }) =>
+      () =>
+        lease.during(BUILD_MS_MAX, inner),
+    build,
+  );
+  return doing();
 }
 
 async function buildKernel(o: FlowOptions, role: KernelRole, nice: boolean): Promise<Built | undefined> {
@@ -199,26 +215,27 @@ async function sourceOf(o: FlowOptions, role: KernelRole): Promise<string> {
   }
 }
 
+/**
+ * Runs the cases of one kernel on a host.
+ * @param had what the base was seen to have there
+ * @returns what this kernel has, when it came that far
+ */
 async function runOnHost(
   o: FlowOptions,
   program: Program,
   host: Host,
   role: KernelRole,
   { image, selftests }: Built,
-  seen: Map<string, Record<string, boolean>>,
-): Promise<void> {
+  had: Record<string, boolean> | undefined,
+): Promise<Record<string, boolean> | undefined> {
   const { clock, sink, run, record, signal } = o;
   const planned = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
   const units = planned.filter((unit) => o.standing?.done.has(unitId(unit)) !== true);
   const boots = await readBoots(run, host.name, role);
   const known = await run.readIfThere<HostFacts>('facts', path.join(run.host(host.name, role), 'facts.json'));
-  if (role === 'base' && known !== undefined) seen.set(host.name, known.can);
-  if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return;
-  const lease = await leaseOf(o, host, role, boots.length);
-  if (lease === undefined) return;
+  if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return known?.can;
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
-  const provides =
-    role === 'base' ? [] : [...(record.series?.provides ?? []), ...namesOf(seen.get(host.name))];
+  const provides = role === 'base' ? [] : [...(record.series?.provides ?? []), ...namesOf(had)];
   const session = new Session({
     clock,
     sink,
@@ -234,11 +251,10 @@ async function runOnHost(
     signal,
   });
   try {
-    const facts = await session.start();
-    if (role === 'base') seen.set(host.name, facts.can);
+    await session.start();
     // Where the base did not get that far, the host is proven on the series.
     const sound = (await wasSound(o, host)) ?? (await hostIsSound(o, session, host, image, program));
-    if (!sound) return;
+    if (!sound) return session.facts?.can;
     for (const unit of units) {
       const file = o.cases.find((one) => one.id === unit.case);
       if (file === undefined) throw new Error(`planned case ${unit.case} does not exist`);
@@ -248,15 +264,12 @@ async function runOnHost(
     }
   } catch (error) {
     // The boot that failed is on record, and the cases behind it are misses.
-    if (!(error instanceof HilError) || error instanceof InterruptedError || cannotWrite(error)) throw error;
-    sink({ type: 'note', text: `${host.name}: ${error.message}` });
+    if (endsTheRun(error)) throw error;
+    sink({ type: 'note', text: `${host.name}: ${messageOf(error)}` });
   } finally {
-    try {
-      await session.close('the kernel is done');
-    } finally {
-      await lease.release();
-    }
+    await session.close('the kernel is done');
   }
+  return session.facts?.can ?? known?.can;
 }
 
 // What ran before and what runs now are one result only if they ran the same.
@@ -267,32 +280,6 @@ function sameAsBefore(what: string, before: string, now: string): void {
     message: `${what} is not the one any more that this run was begun with`,
     hint: 'start a new run: kvm-hil, the base or the compiler has changed since',
   });
-}
-
-/** Undefined when the host is not to be had; that is on record then. */
-async function leaseOf(
-  o: FlowOptions,
-  host: Host,
-  role: KernelRole,
-  bootsBefore: number,
-): Promise<Lease | undefined> {
-  try {
-    return await takeLease(host, o.sink, o.signal);
-  } catch (error) {
-    if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
-    o.sink({ type: 'note', text: `${host.name}: ${error.message}` });
-    const boot = bootsBefore + 1;
-    const failed: BootRecord = {
-      boot,
-      state: 'failed',
-      ms: 0,
-      how: [],
-      why: 'first boot',
-      error: errorRecord(error),
-    };
-    await o.run.write('boot', path.join(o.run.host(host.name, role), `boot-${boot}.json`), failed);
-    return undefined;
-  }
 }
 
 async function hostIsSound(
@@ -320,14 +307,6 @@ async function hostIsSound(
     sink: o.sink,
   });
   return check.ok;
-}
-
-async function wasSound(o: FlowOptions, host: Host): Promise<boolean | undefined> {
-  const record = await o.run.readIfThere<{ ok: boolean }>(
-    'self-check',
-    o.run.path('hosts', host.name, 'self-check.json'),
-  );
-  return record?.ok;
 }
 
 function namesOf(can: Record<string, boolean> | undefined): string[] {

@@ -3,8 +3,8 @@
 import type { Clock } from '../effects/clock.ts';
 import { HilError, InterruptedError } from '../errors.ts';
 import { clearBad } from '../hosts/metal/bad.ts';
+import { isOurs } from '../hosts/metal/home.ts';
 import { readLease } from '../hosts/metal/lease.ts';
-import { isOurs } from '../hosts/metal/metal.ts';
 import { reach, survey } from '../hosts/metal/reach.ts';
 import type { LabHost } from '../model/lab.ts';
 import type { LeaseState } from '../model/lease.ts';

@@ -5,63 +5,37 @@ import { realClock } from '../effects/clock.ts';
 import { inCache } from '../effects/dirs.ts';
 import { exec } from '../effects/exec.ts';
 import { readIfThere, writeWhole } from '../effects/files.ts';
-import { InfraError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import { localHost } from '../hosts/local.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import { qemuHost } from '../hosts/qemu.ts';
-import type { LabHost } from '../model/lab.ts';
-import { checkHosts } from './host-check.ts';
-import { BUILT_IN, chooseHosts, readLabs, unknownHost } from './labs.ts';
+import { chooseHosts, isBuiltIn, readLabs, unknownHost } from './labs.ts';
 
 /** Hosts that run the kernel that is on them already. */
 export function bootsNothing(name: string): boolean {
   return name === 'local';
 }
 
-export interface ChosenHosts {
-  /** Each once. */
-  names: string[];
-  /** Whether any is a machine of the inventory: its kernel is configured for that. */
-  metal: boolean;
-}
-
-/**
- * What `--host` names: `qemu`, `local`, a machine of the inventory, or `tag:<tag>` or a glob, of which a free one is taken.
- * @throws UsageError `unknown-host`, `bad-inventory`; InfraError `no-free-host`
- */
-export async function chooseRunHosts(selectors: readonly string[]): Promise<ChosenHosts> {
-  const labs = await readLabs();
-  const names = new Set<string>();
-  let metal = false;
-  for (const selector of selectors) {
-    if (isBuiltIn(selector)) {
-      names.add(selector);
-      continue;
-    }
-    const candidates = chooseHosts(labs, [selector]);
-    names.add(candidates[0]?.name === selector ? selector : await freeOne(selector, candidates));
-    metal = true;
-  }
-  return { names: [...names], metal };
-}
-
 /**
  * Opens hosts by name. What an embedded host needs to know of this machine is asked of kvm-cases.
  * @param slowKernel the kernel is built with the debug fragment
  * @param take machines are taken from whoever has leased them
+ * @param picked those that are open already: leased when they were chosen
  */
 export async function openHosts(
   names: readonly string[],
   program: string,
   slowKernel: boolean,
   take = false,
+  picked: ReadonlyMap<string, Host> = new Map(),
 ): Promise<Host[]> {
   const labs = names.every(isBuiltIn) ? [] : await readLabs();
   const embedded = names.some((name) => isBuiltIn(name) && !bootsNothing(name));
   const nestedKvm = embedded && (await offersNesting(program));
   const tscKhz = embedded ? await tscFrequency(program) : undefined;
   return names.map((name) => {
+    const known = picked.get(name);
+    if (known !== undefined) return known;
     if (bootsNothing(name)) return localHost(name);
     if (isBuiltIn(name)) return qemuHost({ name, clock: realClock, nestedKvm, tscKhz, slowKernel });
     const [host] = chooseHosts(labs, [name]);
@@ -88,23 +62,6 @@ export async function tscFrequency(program: string): Promise<number | undefined>
 }
 
 // --- internal ---
-
-function isBuiltIn(name: string): boolean {
-  return (BUILT_IN as readonly string[]).includes(name);
-}
-
-async function freeOne(selector: string, candidates: readonly LabHost[]): Promise<string> {
-  const reports = await checkHosts(realClock, candidates);
-  const free = reports.find(
-    ({ error, lacks, lease }) => error === undefined && lacks.length === 0 && lease?.held !== true,
-  );
-  if (free !== undefined) return free.host.name;
-  throw new InfraError({
-    code: 'no-free-host',
-    message: `none of the ${candidates.length} hosts that ${selector} means is free and ready`,
-    hint: `kvm-hil hosts check '${selector}' says why`,
-  });
-}
 
 const FACTS_TIMEOUT_MS = 20_000;
 

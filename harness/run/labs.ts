@@ -14,6 +14,10 @@ import { inventoryProblems, type LabDocument, type LabHost, labHosts, selectHost
 /** Hosts that need no inventory. */
 export const BUILT_IN = ['qemu', 'local'] as const;
 
+export function isBuiltIn(name: string): boolean {
+  return (BUILT_IN as readonly string[]).includes(name);
+}
+
 const FILE_CHARS_MAX = 1024 * 1024;
 
 /** @throws UsageError `bad-inventory`, naming file and host, or InfraError `invalid-yaml` */

@@ -17,6 +17,7 @@ export async function standingOf(run: RunDir): Promise<Standing> {
   const open = new Set<string>();
   for (const event of await run.events()) {
     if (event.type === 'case.attempted') open.add(event.unit);
+    if (event.type === 'case.withdrawn') open.delete(event.unit);
     if (event.type === 'case.done') {
       done.add(event.unit);
       open.delete(event.unit);

@@ -189,6 +189,7 @@ export class Session {
     if (capture.death !== undefined && !capture.started && live.last?.judgedLater === true) {
       live.death ??= capture.death;
       await this.noticeLateDeath(live);
+      sink({ type: 'case.withdrawn', unit: id });
       return undefined;
     }
     const record = recordOf(id, live.boot, started, capture);
@@ -347,9 +348,10 @@ export class Session {
 
   private async readFacts(live: Live): Promise<void> {
     if (this.facts !== undefined) return;
-    const { run, host, role, selftests } = this.o;
+    const { clock, run, host, role, selftests } = this.o;
     try {
       const facts = await askFacts(live.machine, {
+        clock,
         host: host.name,
         driver: { driver: host.driver, emulated: this.emulated() },
         can: selftests?.can ?? {},

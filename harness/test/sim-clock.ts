@@ -10,8 +10,11 @@ interface Sleeper {
 
 /** Real work between two sleeps (file writes) may take so many turns of the event loop. */
 const QUIET_TURNS = 3;
+/** What Node calls work that is under way: files, processes. */
+const AT_WORK = /^(?:FSReq|ProcessWrap|CloseReq)/;
 
-export function simClock(): Clock {
+/** @param lookClosely time stands still while a file or a process is at work, however long; else a turn is a millisecond */
+export function simClock(lookClosely = false): Clock {
   let time = 0;
   let sleepers: Sleeper[] = [];
   let ticking = false;
@@ -20,7 +23,7 @@ export function simClock(): Clock {
     ticking = true;
     while (sleepers.length > 0) {
       const before = sleepers.length;
-      for (let turn = 0; turn < QUIET_TURNS; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+      for (let turn = 0; turn < QUIET_TURNS; turn++) await (lookClosely ? quietTurn() : pause(1));
       if (sleepers.length > before) continue;
       sleepers.sort((a, b) => a.at - b.at);
       const first = sleepers.shift();
@@ -51,4 +54,16 @@ export function simClock(): Clock {
         if (!ticking) void tick();
       }),
   };
+}
+
+// --- internal ---
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+async function quietTurn(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  while (process.getActiveResourcesInfo().some((one) => AT_WORK.test(one)))
+    await new Promise((resolve) => setImmediate(resolve));
 }

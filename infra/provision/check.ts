@@ -10,8 +10,13 @@ const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '.
 const root = path.dirname(dist);
 const UNIT_TIMEOUT_MS = 300_000;
 /** Bases killed half-way, hostile makefiles, machines that reboot: ten seconds and more each. `npm test` runs them. */
-const HEAVY =
-  /^(?:kernel\/(?:source|hostile|debian|build|tree)|run\/(?:disk|mutate|resume)|hosts\/metal|effects\/ssh)\b/;
+const HEAVY = new RegExp(
+  [
+    '^(?:kernel/(?:source|hostile|debian|build|tree)',
+    'run/(?:disk|mutate|resume|provision|host-|metal|many)',
+    'hosts/metal|effects/ssh)\\b',
+  ].join('|'),
+);
 const thorough = process.env['KVM_HIL_THOROUGH'] !== undefined;
 // Begun first, so that no processor waits for it at the end.
 const isLong = (name: string) => /^run\b/.test(name);

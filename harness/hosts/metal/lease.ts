@@ -4,6 +4,13 @@ import { hostname, userInfo } from 'node:os';
 import type { Clock } from '../../effects/clock.ts';
 import { inState } from '../../effects/dirs.ts';
 import { readIfThere, writeWhole } from '../../effects/files.ts';
+import {
+  identityLine,
+  isProvablyGone,
+  type ProcessIdentity,
+  parseIdentity,
+  thisProcess,
+} from '../../effects/identity.ts';
 import type { RemoteResult, SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import type { LabHost } from '../../model/lab.ts';
@@ -19,6 +26,14 @@ export interface TakeOptions {
   force: boolean;
   /** How long to wait for a holder that goes on. 0: not at all. */
   waitMs: number;
+  /** Take it only if nobody holds it: not even waited for is whoever may be gone. */
+  onlyFree?: boolean;
+  /** The run that it is for: whoever goes on with a run has what its runner left behind. */
+  run?: string | undefined;
+  /** Take it from a process of this machine that is known to be gone, whatever it was for. */
+  orphan?: boolean;
+  /** The lease with this number is ours; one with a smaller number is what the disk remembers of it. */
+  supersedes?: number;
   /** Told once, when somebody else holds it. */
   onWait?: (holder: LeaseState) => void;
   signal: AbortSignal;
@@ -31,13 +46,20 @@ export class HeldLease {
   readonly purpose: string;
   /** Why it is ours no more. */
   lost: InfraError | undefined;
+  private run: string | undefined;
+  private readonly clock: Clock;
   private count: number;
+  /** When we last said that we are at work, by our clock. */
+  private said: number;
 
-  constructor(host: LabHost, state: LeaseState) {
+  constructor(host: LabHost, state: LeaseState, { clock, run }: Pick<TakeOptions, 'clock' | 'run'>) {
     this.host = host;
     this.token = state.token;
     this.purpose = state.purpose;
     this.count = state.count;
+    this.run = run;
+    this.clock = clock;
+    this.said = clock.now();
   }
 
   /**
@@ -46,26 +68,57 @@ export class HeldLease {
    */
   async refresh(link: SshLink): Promise<void> {
     if (this.lost !== undefined) throw this.lost;
-    const count = this.count + 1;
-    const result = await runScript(link, 'lease', [LEASE_FOLDER, 'refresh', `${this.token}`, `${count}`]);
+    const args = [LEASE_FOLDER, 'refresh', `${this.token}`, `${this.count + 1}`];
+    const result = await runScript(link, 'lease', args);
     if (result.exitCode === LEASE_LOST) throw this.lose(parseLease(result.stdout));
     // A link that breaks, or a disk that is full, says nothing about whose it is: the next look does.
-    this.count = count;
-    await keepCopy(this.host, { ...this.state(), count });
+    if (result.exitCode !== 0) await this.mustBeOurs();
+    await this.countOn();
   }
 
-  /** Gives it back. @returns whether that worked; one that is lost already is given back */
-  async drop(link: SshLink): Promise<boolean> {
+  /**
+   * Says so where the machine cannot be told: it is on its way from one kernel to another.
+   * @throws InfraError `lease-lost` when somebody of this lab has it, or we stood still for so long that anybody may
+   */
+  async refreshCopy(): Promise<void> {
+    await this.mustBeOurs();
+    await this.countOn();
+  }
+
+  /**
+   * For what no command on the machine can guard: switching its power.
+   * @throws InfraError `lease-lost`
+   */
+  async mustBeOurs(): Promise<void> {
+    if (this.lost !== undefined) throw this.lost;
+    const copy = await leaseCopy(this.host);
+    const another = copy !== undefined && copy.token > this.token;
+    if (another || this.clock.now() - this.said >= EXPIRES_MS) throw this.lose(another ? copy : undefined);
+  }
+
+  /** It was taken before it was known for which run. */
+  async belongsTo(run: string | undefined): Promise<void> {
+    this.run = run ?? this.run;
+    await this.keep(true);
+  }
+
+  /** Gives it back. @returns why that did not work; one that is lost already is given back */
+  async drop(link: SshLink): Promise<string | undefined> {
     const result = await runScript(link, 'lease', [LEASE_FOLDER, 'drop', `${this.token}`]);
-    if (result.exitCode !== 0 && result.exitCode !== LEASE_LOST) return false;
-    await keepCopy(this.host, { ...this.state(), held: false });
-    return true;
+    if (result.exitCode === LEASE_LOST) return undefined;
+    if (result.exitCode !== 0) return result.stderr.trim().slice(0, 300) || 'the machine did not answer';
+    await this.keep(false);
+    return undefined;
   }
 
-  /** `[ ... ] || exit 75;` in front of what changes the machine: checked there, at that moment. */
+  /**
+   * `[ ... ] || exit 75;` in front of every command: checked there, at that moment, by the shell alone. Whoever takes a
+   * lease takes the next number, and removes those before only once it has it.
+   */
   guard(): string {
-    const newer = `ls ${LEASE_FOLDER} | sed -n 's/^\\([0-9][0-9]*\\)$/\\1/p' | sort -n | tail -n 1`;
-    return `[ "$(${newer})" = ${this.token} ] && [ ! -e ${LEASE_FOLDER}/${this.token}.over ] || exit ${LEASE_LOST}; `;
+    const mine = `${LEASE_FOLDER}/${this.token}`;
+    const next = `${LEASE_FOLDER}/${this.token + 1}`;
+    return `[ -e ${mine} ] && [ ! -e ${mine}.over ] && [ ! -e ${next} ] || exit ${LEASE_LOST}; `;
   }
 
   /** Throws when a command that began with guard() found the lease taken. */
@@ -74,9 +127,15 @@ export class HeldLease {
     return result;
   }
 
-  private state(): LeaseState {
-    const { token, purpose, count } = this;
-    return { token, held: true, count, owner: whoWeAre(), purpose };
+  private async countOn(): Promise<void> {
+    this.count++;
+    this.said = this.clock.now();
+    await this.keep(true);
+  }
+
+  private async keep(held: boolean): Promise<void> {
+    const { token, purpose, count, run } = this;
+    await keepCopy(this.host, { token, held, count, owner: whoWeAre(), purpose, run, holder: thisProcess() });
   }
 
   private lose(to: LeaseState | undefined): InfraError {
@@ -87,6 +146,28 @@ export class HeldLease {
     });
     return this.lost;
   }
+}
+
+/**
+ * A link whose every command is refused by the machine once the lease is somebody else's.
+ * @throws InfraError `lease-lost` from exec(), nothing was done then
+ */
+export function guarded(link: SshLink, lease: HeldLease): SshLink {
+  return {
+    closed: link.closed,
+    close: () => link.close(),
+    shell: async (input, output) => {
+      await lease.refresh(link);
+      await link.shell(input, output);
+    },
+    exec: async (command, o) => {
+      if (lease.lost !== undefined) throw lease.lost;
+      const result = await link.exec(`${lease.guard()}${command}`, o);
+      // A program may end so too: what counts is what the machine says.
+      if (result.exitCode === LEASE_LOST) await lease.refresh(link);
+      return result;
+    },
+  };
 }
 
 /** @throws InfraError `lease-unreadable` */
@@ -106,36 +187,65 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
   let told = false;
   for (let tries = 0; ; ) {
     const expired = clock.now() - since >= EXPIRES_MS;
-    if (!seen.held || expired || o.force) {
+    if (!seen.held || expired || o.force || (await isOursToTake(host, seen, o))) {
       const args = [`${seen.token}`, `${seen.count}`, whoWeAre(), leaseWords(o.purpose)];
       const result = await runScript(link, 'lease', [LEASE_FOLDER, 'take', ...args]);
       if (result.exitCode === 0) {
-        const lease = new HeldLease(host, stateOf(host, result));
+        const state = parseLease(result.stdout);
+        if (state?.token !== seen.token + 1) throw new UnknownLease(host, seen.token + 1);
+        const lease = new HeldLease(host, state, o);
         await lease.refresh(link);
         return lease;
       }
+      if (result.exitCode === null) throw new UnknownLease(host, seen.token + 1);
       if (result.exitCode !== LEASE_LOST) throw cannotTake(host, result);
       // Somebody was faster, or its holder woke up.
       if (++tries === TRIES_MAX) throw leased(host, seen);
     } else {
       // Once it has been seen to move, its holder lives; until then it may be what a dead one left.
-      if (clock.now() >= patience + EXPIRES_MS) throw leased(host, seen);
+      if (o.onlyFree === true || clock.now() >= patience + EXPIRES_MS) throw leased(host, seen);
       if (!told) o.onWait?.(seen);
       told = true;
       await clock.sleep(LOOK_MS, signal);
     }
     const now = await readLease(host, link);
     if (!hasMoved(seen, now)) continue;
-    if (now.held && !o.force && clock.now() >= patience) throw leased(host, now);
+    const mayTake = o.force || (await isOursToTake(host, now, o));
+    if (now.held && !mayTake && clock.now() >= patience) throw leased(host, now);
     seen = now;
     since = clock.now();
   }
 }
 
-/** What is known of the lease without the machine. */
-export async function leaseCopy(host: LabHost): Promise<LeaseState | undefined> {
+/** The answer did not reach us when it was taken: it may be ours, under this number. */
+export class UnknownLease extends InfraError {
+  readonly token: number;
+
+  constructor(host: LabHost, token: number) {
+    super({ code: 'ssh-failed', message: `${host.name} did not say whether it gave us its lease` });
+    this.token = token;
+  }
+}
+
+/** A lease as it is known here, without the machine. */
+export interface LeaseCopy extends LeaseState {
+  run: string | undefined;
+  holder: ProcessIdentity | undefined;
+}
+
+export async function leaseCopy(host: LabHost): Promise<LeaseCopy | undefined> {
   const text = await readIfThere(copyFile(host));
-  return text === undefined ? undefined : parseLease(text);
+  const state = text === undefined ? undefined : parseLease(text);
+  if (state === undefined || text === undefined) return undefined;
+  const [, run] = /^run=(.*)$/m.exec(text) ?? [];
+  const [, holder] = /^holder=(.*)$/m.exec(text) ?? [];
+  return { ...state, run, holder: holder === undefined ? undefined : parseIdentity(holder) };
+}
+
+/** Whether a process of this machine held it that is gone, and `o` says that what it left is ours. */
+export function isOrphan(copy: LeaseCopy, o: Pick<TakeOptions, 'run' | 'orphan'>): boolean {
+  if (!copy.held || copy.holder === undefined || !isProvablyGone(copy.holder)) return false;
+  return o.orphan === true || (o.run !== undefined && o.run === copy.run);
 }
 
 /** `user@machine:pid`. */
@@ -152,10 +262,21 @@ function copyFile(host: LabHost): string {
   return inState('labs', host.lab, host.name, 'lease');
 }
 
-async function keepCopy(host: LabHost, state: LeaseState): Promise<void> {
-  const { token, held, count, owner, purpose } = state;
+async function keepCopy(host: LabHost, copy: LeaseCopy): Promise<void> {
+  const { token, held, count, owner, purpose, run, holder } = copy;
   const lines = [`token=${token}`, `state=${held ? 'held' : 'free'}`, `count=${count}`, `owner=${owner}`];
-  await writeWhole(copyFile(host), `${lines.join('\n')}\npurpose=${purpose}\n`);
+  lines.push(`purpose=${purpose}`);
+  if (run !== undefined) lines.push(`run=${leaseWords(run)}`);
+  if (holder !== undefined) lines.push(`holder=${identityLine(holder)}`);
+  await writeWhole(copyFile(host), `${lines.join('\n')}\n`);
+}
+
+async function isOursToTake(host: LabHost, seen: LeaseState, o: TakeOptions): Promise<boolean> {
+  if (o.supersedes !== undefined && seen.token < o.supersedes) return true;
+  if (seen.token === o.supersedes && seen.owner === whoWeAre()) return true;
+  const copy = await leaseCopy(host);
+  if (copy === undefined || copy.token !== seen.token || copy.owner !== seen.owner) return false;
+  return isOrphan(copy, o);
 }
 
 function stateOf(host: LabHost, result: RemoteResult): LeaseState {

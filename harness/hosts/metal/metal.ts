@@ -1,52 +1,50 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine of the inventory as a host. It rests on its distribution's kernel, the known-good one: each boot begins
 // there, and each machine that is closed goes back there.
-import { type Clock, interruption, within } from '../../effects/clock.ts';
+import { type Clock, interruption } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, InfraError, InterruptedError, messageOf } from '../../errors.ts';
 import type { LabHost } from '../../model/lab.ts';
-import { EXPIRES_MS, hasMoved, type LeaseState, REFRESH_MS } from '../../model/lease.ts';
-import { lacksOf } from '../../model/survey.ts';
-import type { Death } from '../../model/verdict.ts';
+import type { LeaseState } from '../../model/lease.ts';
+import { lacksOf, type Survey } from '../../model/survey.ts';
 import { ConsoleLog } from '../console.ts';
-import type { BootRequest, Host, HostTraits, LeaseRequest, Machine } from '../host.ts';
-import { PROGRAM_PATH } from '../initramfs.ts';
-import { PANIC } from '../qemu-process.ts';
+import type { BootRequest, Host, HostLease, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { markBad, whyBad } from './bad.ts';
+import { type Doors, doorsOf } from './doors.ts';
+import { homeWithin, isOurs, mustBeKnown, RESET } from './home.ts';
+import { keepLease } from './keep.ts';
 import { kernelParameters, kexec } from './kexec.ts';
-import { type HeldLease, leaseCopy, takeLease } from './lease.ts';
+import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
+import { metalMachine } from './machine.ts';
 import { powerOf } from './power.ts';
 import { underTest } from './proof.ts';
-import { isGone, reach, reachWithin, survey } from './reach.ts';
+import { isGone, reach, survey } from './reach.ts';
+import { hostBad, notReady, unattended } from './refusals.ts';
 import { openSerial, type Serial } from './serial.ts';
 import { stage } from './stage.ts';
+import { wake } from './wake.ts';
+import { Work } from './work.ts';
 
 export interface MetalSettings {
   clock: Clock;
   host: LabHost;
   /** Take the lease though somebody has it. */
   take?: boolean;
+  /** Take it from any process of this machine that is gone, not only from the runner of the same run. */
+  orphans?: boolean;
+  /** It is not for cases: take it though it is marked bad, or may hang for ever. */
+  anyState?: boolean;
 }
 
 const COMMAND_TIMEOUT_MS = 30_000;
-const LAST_WORDS_MS = 3000;
-const AGAIN_MS = 1000;
-/** A machine that nobody uses answers at once. */
-const UNREACHABLE_MS = 60_000;
 const SILENT_MS = 20_000;
+const DROP_TRIES_MAX = 2;
 /** Exit status of what asks a machine to come home. */
 const IS_HOME = 3;
-const RESET =
-  'echo 1 >/proc/sys/kernel/sysrq; (sleep 0.3; echo b >/proc/sysrq-trigger) </dev/null >/dev/null 2>&1 &';
-/** Between two boots of ours a kernel may be built. Who does nothing for longer loses the machine. */
-const IDLE_MS_MAX = 30 * 60 * 1000;
+/** Images are sent, kernels looked for twice: each part has its own deadline, this is beyond their sum. */
+const PREPARE_MS_MAX = 20 * 60_000;
 /** Software virtualisation needs more time than hardware. */
 const EMULATED_TIME_SCALE = 4;
-
-/** As the localversion of our images says. */
-export function isOurs(release: string | undefined): boolean {
-  return release?.includes('-kvmhil-') === true;
-}
 
 export function metalHost(settings: MetalSettings): Host {
   const metal = new Metal(settings);
@@ -64,69 +62,98 @@ class Metal {
   private readonly clock: Clock;
   private readonly host: LabHost;
   private readonly take: boolean;
+  private readonly orphans: boolean;
+  private readonly anyState: boolean;
+  private readonly work: Work;
   private held: HeldLease | undefined;
+  private given: HostLease | undefined;
+  /** What is held is the lease in the RAM of a kernel that is being left. */
+  private settling = false;
+  /** What the machine said of itself on its own kernel. */
+  private surveyed: Survey | undefined;
   private link: SshLink | undefined;
   private serial: Serial | undefined;
   private console: ConsoleLog | undefined;
   private found: HostTraits | undefined;
   /** Boot id of the known-good kernel that was asked to go: as long as it answers, the machine is not home. */
   private leaving: string | undefined;
-  /** When the working loop last did something. */
-  private worked = 0;
   /** Why the machine must not be used any more. What state it is in is not known. */
   private bad: HilError | undefined;
 
-  constructor({ clock, host, take }: MetalSettings) {
+  constructor({ clock, host, take, orphans, anyState }: MetalSettings) {
     this.clock = clock;
     this.host = host;
     this.take = take === true;
+    this.orphans = orphans === true;
+    this.anyState = anyState === true;
+    this.work = new Work(clock);
   }
 
   async traits(): Promise<HostTraits> {
     if (this.found !== undefined) return this.found;
-    const link = this.link ?? (await reach(this.host));
-    try {
-      const found = await survey(this.host, link);
-      const emulated = found.has('hypervisor');
-      this.found = {
-        boots: true,
-        emulated,
-        timeScale: emulated ? EMULATED_TIME_SCALE : 1,
-        how: [
-          `${found.get('model') ?? '?'}${emulated ? ', itself a guest' : ''}`,
-          `${this.host.boot[0] ?? 'kexec'} over SSH, back to ${found.get('release') ?? '?'} afterwards`,
-        ],
-      };
-      return this.found;
-    } finally {
-      if (link !== this.link) link.close();
-    }
+    const found = this.surveyed ?? (await this.survey());
+    mustBeReady(this.host, found);
+    const emulated = found.has('hypervisor');
+    this.found = {
+      boots: true,
+      emulated,
+      timeScale: emulated ? EMULATED_TIME_SCALE : 1,
+      how: [
+        `${found.get('model') ?? '?'}${emulated ? ', itself a guest' : ''}`,
+        `${this.host.boot[0] ?? 'kexec'} over SSH, back to ${found.get('release') ?? '?'} afterwards`,
+      ],
+    };
+    return this.found;
   }
 
-  async lease(o: LeaseRequest): Promise<{ release(): Promise<void> }> {
-    const { clock, host } = this;
-    const marked = await whyBad(host);
-    if (marked !== undefined) throw hostBad(host, marked);
-    if (host.power.type === 'none' && !host.unattended_ok) throw unattended(host);
-    const held = await this.leaseOf(o).catch(async (error: unknown) => {
-      await this.giveBack();
-      throw error;
-    });
-    this.worked = clock.now();
+  async lease(o: LeaseRequest): Promise<HostLease> {
+    if (this.given !== undefined) {
+      if (this.held?.lost !== undefined) throw this.held.lost;
+      await this.held?.belongsTo(o.run);
+      return this.given;
+    }
+    const { clock, host, work } = this;
+    if (!this.anyState) {
+      const marked = await whyBad(host);
+      if (marked !== undefined) throw hostBad(host, marked);
+      if (host.power.type === 'none' && !host.unattended_ok) throw unattended(host);
+    }
     const stop = new AbortController();
-    const keeping = this.keep(held, stop.signal);
-    this.serial = openSerial(clock, host, (piece) => this.console?.add(piece));
-    return {
-      release: async () => {
-        stop.abort();
-        await keeping;
-        await this.giveBack();
-      },
+    let keeping: Promise<void> | undefined;
+    // From the moment that it is ours: to find a machine, and to bring it home, takes longer than a lease lasts.
+    const onHeld = () => {
+      keeping ??= keepLease({
+        clock,
+        work,
+        lease: () => this.held,
+        link: () => (this.settling ? undefined : this.link),
+        stop: stop.signal,
+      });
     };
+    const end = async () => {
+      stop.abort();
+      await keeping;
+      await this.giveBack();
+    };
+    await work
+      .step(PREPARE_MS_MAX, () => this.leaseOf(o, onHeld))
+      .catch(async (error: unknown) => {
+        await end();
+        throw error;
+      });
+    this.serial = (doorsOf(host).serial ?? openSerialOf(host))(clock, (piece) => this.console?.add(piece));
+    let ending: Promise<void> | undefined;
+    this.given = {
+      release: () => {
+        ending ??= end();
+        return ending;
+      },
+      during: (ms, doing) => work.step(ms, doing),
+    };
+    return this.given;
   }
 
   async boot(request: BootRequest): Promise<Machine> {
-    const { clock, host } = this;
     if (this.held === undefined) {
       const lease = await this.lease({ purpose: 'kvm-hil boot', onWait: () => {}, signal: request.signal });
       const machine = await this.boot(request).catch(async (error: unknown) => {
@@ -136,18 +163,19 @@ class Metal {
       const close = () => machine.close().then(() => lease.release());
       return { ...machine, close };
     }
+    return this.work.step(PREPARE_MS_MAX, () => this.bootHeld(request));
+  }
+
+  // --- internal ---
+
+  private async bootHeld(request: BootRequest): Promise<Machine> {
+    const { clock, host, held: lease } = this;
     if (this.bad !== undefined) throw this.bad;
-    const lease = this.held;
+    if (lease === undefined) throw new Error('who boots has the lease');
     if (lease.lost !== undefined) throw lease.lost;
-    this.worked = clock.now();
-    const link = await this.knownGood(request.signal);
+    const link = guarded(await this.knownGood(request.signal), lease);
     const resting = await survey(host, link);
-    const lacks = lacksOf(resting, host, 0);
-    if (lacks.length > 0)
-      throw notReady(
-        host,
-        lacks.map(({ what, hint }) => `${what}; ${hint}`),
-      );
+    mustBeReady(host, resting);
     const staged = await stage(link, lease, resting, request);
     const console = new ConsoleLog(request.consoleFile);
     this.console = console;
@@ -162,7 +190,19 @@ class Metal {
       this.link = fresh;
       this.leaving = undefined;
       await lease.refresh(fresh);
-      return this.machineOf(fresh, console, request.image.release);
+      return metalMachine({
+        clock,
+        lease,
+        work: this.work,
+        link: fresh,
+        console,
+        release: request.image.release,
+        bootId: await bootIdOf(host, fresh),
+        comeHome: async () => {
+          await this.comeHome();
+          this.console = undefined;
+        },
+      });
     } catch (error) {
       await this.comeHome();
       this.console = undefined;
@@ -170,90 +210,59 @@ class Metal {
       throw error;
     } finally {
       interrupted.forget();
-      this.worked = clock.now();
     }
   }
 
-  // --- internal ---
-
-  private async leaseOf(o: LeaseRequest): Promise<HeldLease> {
+  private async leaseOf(o: LeaseRequest, onHeld: () => void): Promise<void> {
     const { clock, host } = this;
     const how = {
       clock,
       purpose: o.purpose,
       force: this.take,
       waitMs: 0,
+      onlyFree: o.onlyFree === true,
+      run: o.run,
+      orphan: this.orphans,
       onWait: (holder: LeaseState) => o.onWait(holder.owner),
       signal: o.signal,
     };
-    this.link = await this.wake(o);
-    this.held = await takeLease(host, this.link, how);
-    if (isOurs((await survey(host, this.link)).get('release'))) {
-      // What a runner left running there that is gone. The lease that counts is the one in that kernel's RAM; it is ours
-      // now, and so is what the disk still says.
-      await this.comeHome();
-      if (this.link === undefined)
-        throw this.bad ?? notReady(host, ['it did not come back to its own kernel']);
-      this.held = await takeLease(host, this.link, { ...how, force: true });
-      this.bad = undefined;
-    }
-    return this.held;
-  }
-
-  private machineOf(link: SshLink, console: ConsoleLog, release: string): Machine {
-    const { clock } = this;
-    const panicked = console
-      .nextLine(PANIC)
-      .then((line): Death => ({ kind: 'panic', detail: line.replace(/^\[\s*[\d.]+\]\s*/, '') }));
-    const unlinked = link.closed.then(async (why): Promise<Death> => {
-      const said = await within(clock, LAST_WORDS_MS, panicked);
-      if (!said.timedOut) return said.value;
-      if (this.held?.lost !== undefined) return { kind: 'link-lost', detail: this.held.lost.message };
-      return { kind: 'link-lost', detail: `the SSH connection broke: ${why}` };
+    const wish = { ...o, clock, force: this.take, orphan: this.orphans };
+    this.link = await wake(host, wish);
+    const first = await takeLease(host, this.link, how).catch(async (error: unknown) => {
+      if (!(error instanceof UnknownLease)) throw error;
+      this.link?.close();
+      this.link = await wake(host, wish);
+      return takeLease(host, this.link, { ...how, supersedes: error.token });
     });
-    let closing: Promise<void> | undefined;
-    return {
-      release,
-      program: PROGRAM_PATH,
-      console,
-      died: Promise.race([panicked, unlinked]),
-      exec: (command, o) => {
-        this.worked = clock.now();
-        return link.exec(command, o);
-      },
-      shell: (input, output) => link.shell(input, output),
-      provoke: async () => {
-        await link.exec('echo l >/proc/sysrq-trigger', { timeoutMs: LAST_WORDS_MS });
-      },
-      close: () => {
-        closing ??= this.comeHome().then(() => {
-          this.console = undefined;
-          return console.close();
-        });
-        return closing;
-      },
-    };
+    this.held = first;
+    onHeld();
+    const found = await survey(host, guarded(this.link, first));
+    if (!isOurs(found.get('release'))) {
+      this.surveyed = found;
+      return;
+    }
+    // What a runner left running there that is gone. The lease that counts is the one in that kernel's RAM; it is ours
+    // now, and what the disk says is older.
+    this.settling = true;
+    await this.comeHome();
+    if (this.link === undefined) throw this.bad ?? notReady(host, ['it did not come back to its own kernel']);
+    this.held = await takeLease(host, this.link, { ...how, onlyFree: true, supersedes: first.token });
+    this.settling = false;
+    this.surveyed = await survey(host, guarded(this.link, this.held));
   }
 
-  /** The machine as it is; one that does not answer is switched off and on, if nobody else may be at work there. */
-  private async wake(o: LeaseRequest): Promise<SshLink> {
-    const { clock, host } = this;
-    const { boot, post } = host.deadlines;
+  private async survey(): Promise<Survey> {
+    const { host } = this;
+    const link = this.link ?? (await reach(host));
     try {
-      return await reachWithin(clock, host, UNREACHABLE_MS, o.signal);
-    } catch (error) {
-      const power = powerOf(clock, host);
-      if (!(error instanceof InfraError) || error.code !== 'ssh-failed' || power === undefined) throw error;
-      const seen = await leaseCopy(host);
-      if (seen?.held === true && !this.take) {
-        o.onWait(seen.owner);
-        await clock.sleep(EXPIRES_MS, o.signal);
-        const now = await leaseCopy(host);
-        if (now !== undefined && hasMoved(seen, now)) throw error;
-      }
-      await power.cycle();
-      return reachWithin(clock, host, (boot + post) * 1000, o.signal);
+      return await survey(host, this.mine(link));
+    } finally {
+      if (link !== this.link) link.close();
     }
+  }
+
+  private mine(link: SshLink): SshLink {
+    return this.held === undefined ? link : guarded(link, this.held);
   }
 
   /** On the known-good kernel, with a link. @throws InfraError */
@@ -263,7 +272,7 @@ class Metal {
     const alive =
       this.link === undefined
         ? undefined
-        : await this.link.exec('uname -r', { timeoutMs: COMMAND_TIMEOUT_MS });
+        : await this.mine(this.link).exec('uname -r', { timeoutMs: COMMAND_TIMEOUT_MS });
     if (this.link === undefined || alive?.exitCode !== 0 || isOurs(alive.stdout)) await this.comeHome();
     if (this.bad !== undefined) throw this.bad;
     if (this.link === undefined) throw new Error('coming home leaves a link, or says why not');
@@ -272,6 +281,10 @@ class Metal {
 
   /** Back to the known-good kernel: asked to, and without an answer switched off and on. Never throws. */
   private async comeHome(): Promise<void> {
+    await this.work.step(PREPARE_MS_MAX, () => this.bringHome());
+  }
+
+  private async bringHome(): Promise<void> {
     const { clock, host, held } = this;
     const { deadlines } = host;
     const homeMs = (deadlines.post + deadlines.boot) * 1000;
@@ -283,10 +296,11 @@ class Metal {
       let isHome = false;
       if (was !== undefined) {
         // Only a kernel of ours has no disk to let go of.
-        const ask = `${held?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) exit ${IS_HOME} ;; esac`;
+        const ask = `${held?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) uname -r; exit ${IS_HOME} ;; esac`;
         const asked = await was.exec(ask, { timeoutMs: COMMAND_TIMEOUT_MS });
         held?.check(asked);
         isHome = asked.exitCode === IS_HOME && this.leaving === undefined;
+        if (isHome) mustBeKnown(host, asked.stdout.trim(), this.surveyed?.get('release'));
         if (asked.exitCode === 0) await isGone(clock, was, deadlines.shutdown * 1000);
         // It hears nothing any more. To switch it off while it resets itself does no harm.
         else if (asked.exitCode === null && powerOf(clock, host) !== undefined) patienceMs = SILENT_MS;
@@ -296,7 +310,7 @@ class Metal {
     } catch (error) {
       await this.switchOffAndOn(homeMs, error);
     }
-    if (this.link !== undefined && held !== undefined)
+    if (!this.settling && this.link !== undefined && held !== undefined)
       await held.refresh(this.link).catch((error: HilError) => {
         this.bad = error;
       });
@@ -308,6 +322,7 @@ class Metal {
       if (held?.lost !== undefined) throw held.lost;
       const power = powerOf(clock, host);
       if (power === undefined) throw why;
+      await held?.mustBeOurs();
       await power.cycle();
       this.link = await this.homeWithin(homeMs);
     } catch (error) {
@@ -318,77 +333,56 @@ class Metal {
   }
 
   private async homeWithin(ms: number): Promise<SshLink> {
-    const { clock, host } = this;
-    const until = clock.now() + ms;
-    for (;;) {
-      const link = await reachWithin(clock, host, Math.max(0, until - clock.now()));
-      const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
-        timeoutMs: COMMAND_TIMEOUT_MS,
-      });
-      const [bootId, release] = asked.stdout.split('\n');
-      const stays = asked.exitCode === 0 && bootId !== this.leaving;
-      if (stays && !isOurs(release)) {
-        this.leaving = undefined;
-        return link;
-      }
-      // It came up late, after we had given up on it.
-      if (stays) await link.exec(RESET, { timeoutMs: COMMAND_TIMEOUT_MS });
-      link.close();
-      if (clock.now() >= until)
-        throw new InfraError({ code: 'still-ours', message: 'it still runs the kernel under test' });
-      await clock.sleep(AGAIN_MS);
-    }
+    const { clock, host, leaving } = this;
+    const guard = this.held?.guard() ?? '';
+    const link = await homeWithin(clock, host, ms, { guard, leaving, known: this.surveyed?.get('release') });
+    this.leaving = undefined;
+    return link;
   }
 
-  // Says that we are at work, as long as the working loop is. Who stands still loses the machine.
-  private async keep(lease: HeldLease, stop: AbortSignal): Promise<void> {
-    const { clock } = this;
-    while (!stop.aborted) {
-      await clock.sleep(REFRESH_MS, stop).catch(() => {});
-      if (stop.aborted || clock.now() - this.worked > IDLE_MS_MAX) continue;
+  // A machine is given back on its own kernel. One that does not hear it is looked for, as ever.
+  private async dropHome(held: HeldLease): Promise<string | undefined> {
+    for (let tries = 1; ; tries++) {
       const { link } = this;
-      if (link === undefined) continue;
-      await lease.refresh(link).catch((error: unknown) => {
-        // The machine is somebody else's: nothing of ours goes on there.
-        if (lease.lost !== undefined) link.close();
-        else if (!(error instanceof InfraError)) throw error;
-      });
-      if (lease.lost !== undefined) return;
+      if (held.lost !== undefined) return undefined;
+      const kept = link === undefined ? 'the machine did not answer' : await held.drop(link);
+      if (kept === undefined || this.bad !== undefined || tries === DROP_TRIES_MAX) return kept;
+      await this.comeHome();
     }
   }
 
   private async giveBack(): Promise<void> {
-    const { held, link } = this;
+    const { held } = this;
     this.serial?.close();
     this.serial = undefined;
-    if (held !== undefined && link !== undefined && held.lost === undefined) await held.drop(link);
-    link?.close();
+    const kept = held === undefined ? undefined : await this.dropHome(held);
+    if (kept !== undefined && this.bad === undefined)
+      await markBad(this.host, `its lease could not be given back: ${kept}`);
+    this.link?.close();
     this.link = undefined;
     this.held = undefined;
+    this.given = undefined;
   }
 }
 
-function hostBad(host: LabHost, why: string): InfraError {
-  return new InfraError({
-    code: 'host-bad',
-    message: `${host.name} is marked bad: ${why.replace(`${host.name} is marked bad: `, '')}`,
-    hint: `look at it, then: kvm-hil hosts check ${host.name}`,
-  });
+// What tells a machine that went on from one that restarted.
+async function bootIdOf(host: LabHost, link: SshLink): Promise<string> {
+  const asked = await link.exec('cat /proc/sys/kernel/random/boot_id', { timeoutMs: COMMAND_TIMEOUT_MS });
+  const [id = ''] = asked.stdout.split('\n');
+  if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(id)) return id;
+  throw new InfraError({ code: 'ssh-failed', message: `${host.name} does not say which boot this is` });
 }
 
-function unattended(host: LabHost): InfraError {
-  return new InfraError({
-    code: 'unattended',
-    message: `nothing can bring ${host.name} back when it hangs: it has no power`,
-    hint: `say in ${host.file} how it is switched, or that it may hang: unattended_ok: true`,
-  });
+// Its clock is a matter of `hosts check`: nothing here goes by it.
+function mustBeReady(host: LabHost, found: Survey): void {
+  const lacks = lacksOf(found, host, 0);
+  if (lacks.length === 0) return;
+  throw notReady(
+    host,
+    lacks.map(({ what, hint }) => `${what}; ${hint}`),
+  );
 }
 
-function notReady(host: LabHost, lacks: readonly string[]): InfraError {
-  return new InfraError({
-    code: 'host-lacks',
-    message: `kernels cannot be booted on ${host.name}: ${lacks[0] ?? ''}`,
-    ...(lacks.length > 1 ? { detail: lacks.slice(1).join('\n') } : {}),
-    hint: `kvm-hil hosts check ${host.name} says it again`,
-  });
+function openSerialOf(host: LabHost): NonNullable<Doors['serial']> {
+  return (clock, onPiece) => openSerial(clock, host, onPiece);
 }

@@ -2,9 +2,10 @@
 // Switching a machine off and on: commands of this machine, or its BMC through ipmitool. A password goes through the
 // environment only: neither argv nor a log ever holds it.
 import type { Clock } from '../../effects/clock.ts';
-import { type CommandResult, exec, howItEnded, lastLines } from '../../effects/exec.ts';
+import { type CommandResult, howItEnded, lastLines } from '../../effects/exec.ts';
 import { InfraError, UsageError } from '../../errors.ts';
 import type { BmcSpec, LabHost } from '../../model/lab.ts';
+import { doorsOf } from './doors.ts';
 
 export interface Power {
   on(): Promise<void>;
@@ -90,9 +91,8 @@ export function ipmiArgv(bmc: BmcSpec, words: readonly string[]): string[] {
 
 // A BMC that was just asked something may not answer at first.
 async function patiently(clock: Clock, host: LabHost, argv: readonly string[]): Promise<CommandResult> {
-  const [file = '', ...args] = argv;
   for (let tries = 1; ; tries++) {
-    const result = await exec(file, args, { timeoutMs: COMMAND_TIMEOUT_MS });
+    const result = await doorsOf(host).run(argv, COMMAND_TIMEOUT_MS);
     if (!result.failed) return result;
     if (tries < TRIES_MAX) {
       await clock.sleep(BETWEEN_MS);

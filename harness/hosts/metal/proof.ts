@@ -32,8 +32,10 @@ export async function underTest(
   const until = clock.now() + seconds * 1000;
   const panicked = console.nextLine(PANIC);
   const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);
+  let stayed = false;
   for (;;) {
     const left = until - clock.now();
+    if (left <= 0 && stayed) throw notGone(host, seconds);
     if (left <= 0) throw failed(`it did not answer SSH in ${seconds} s`);
     const tried = await within(
       clock,
@@ -59,8 +61,18 @@ export async function underTest(
         message: `${host.name} runs ${release.slice(0, 100)} and not ${request.image.release}`,
       });
     }
-    // Still on its way out.
+    // Still on its way out, or it never heard that it should go.
+    stayed = bootId !== '';
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }
+}
+
+// --- internal ---
+
+function notGone(host: LabHost, seconds: number): InfraError {
+  return new InfraError({
+    code: 'not-gone',
+    message: `${host.name} was asked to leave its own kernel, and still runs it after ${seconds} s`,
+  });
 }

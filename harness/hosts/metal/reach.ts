@@ -4,10 +4,11 @@
 import { readFile, stat } from 'node:fs/promises';
 import { type Clock, within } from '../../effects/clock.ts';
 import { inPackage } from '../../effects/dirs.ts';
-import { connect, type RemoteResult, type SshLink, type SshTarget } from '../../effects/ssh.ts';
+import type { RemoteOptions, RemoteResult, SshLink, SshTarget } from '../../effects/ssh.ts';
 import { InfraError, UsageError } from '../../errors.ts';
 import { keyOfLine, type LabHost } from '../../model/lab.ts';
 import { parseSurvey, type Survey } from '../../model/survey.ts';
+import { doorsOf } from './doors.ts';
 
 const CONNECT_TIMEOUT_MS = 25_000;
 const SCRIPT_TIMEOUT_MS = 60_000;
@@ -52,7 +53,7 @@ export async function targetOf(host: LabHost): Promise<SshTarget> {
 
 /** Connects once. @throws InfraError `ssh-failed`, `host-key`; UsageError `no-key`, `no-agent` */
 export async function reach(host: LabHost, timeoutMs = CONNECT_TIMEOUT_MS): Promise<SshLink> {
-  return connect(await targetOf(host), timeoutMs);
+  return doorsOf(host).connect(await targetOf(host), timeoutMs);
 }
 
 /**
@@ -82,12 +83,18 @@ export async function reachWithin(
 /** Runs infra/provision/host/<name>.sh there. A status other than 0 is a result. */
 export async function runScript(
   link: SshLink,
-  name: 'lease' | 'survey' | 'carry',
+  name: 'lease' | 'survey' | 'carry' | 'install' | 'facts',
   args: readonly string[],
   timeoutMs = SCRIPT_TIMEOUT_MS,
+  more: Partial<Pick<RemoteOptions, 'keepBytes'>> & { guard?: string } = {},
 ): Promise<RemoteResult> {
+  const { guard = '', ...kept } = more;
   const input = await readFile(inPackage('infra', 'provision', 'host', `${name}.sh`));
-  return link.exec(['sh', '-s', '--', ...args.map(quoted)].join(' '), { timeoutMs, input });
+  return link.exec(`${guard}${['sh', '-s', '--', ...args.map(quoted)].join(' ')}`, {
+    timeoutMs,
+    input,
+    ...kept,
+  });
 }
 
 /** What the machine is. @throws InfraError `no-survey` when it does not answer, or not all of it */

@@ -84,6 +84,7 @@ check(
 );
 check({ type: 'case.ended', unit, boot: 1, ms: 12, state: 'done' }, `  ${unit}: done in 12 ms`);
 check({ type: 'case.done', unit }, undefined);
+check({ type: 'case.withdrawn', unit: 'base/qemu/gmem/bind' }, undefined);
 check(
   { type: 'run.judged', verdicts: { pass: 2, fail: 1, error: 0, miss: 0, skip: 0 }, exitCode: 1 },
   'judged: pass 2, fail 1',

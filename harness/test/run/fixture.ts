@@ -6,6 +6,7 @@ import path from 'node:path';
 import type { Clock } from '../../effects/clock.ts';
 import { writeWhole } from '../../effects/files.ts';
 import { RunDir } from '../../effects/run-dir.ts';
+import type { Host } from '../../hosts/host.ts';
 import {
   type Fault,
   type Script,
@@ -18,7 +19,7 @@ import type { CaseFiles, CaseManifest } from '../../model/manifest.ts';
 import { planUnits } from '../../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../../model/result.ts';
 import type { RunRecord } from '../../model/run.ts';
-import { runFlow, type Workshop } from '../../run/flow.ts';
+import { type FlowOptions, runFlow, type Workshop } from '../../run/flow.ts';
 import { standingOf } from '../../run/resume.ts';
 import { simClock } from '../sim-clock.ts';
 
@@ -117,6 +118,10 @@ export interface FlowSetup {
   onEvent?: (event: Event, run: RunDir) => void;
   /** Is given the host before the run begins, for a run that ends without a result. */
   onHost?: (host: ScriptedHost) => void;
+  /** Is given the folder of a run that ended without a result, before it goes. */
+  onError?: (run: string) => Promise<void>;
+  /** Hosts of another kind instead of the scripted one, which then is none of the run. */
+  hosts?: { names: string[]; open: (clock: Clock, folder: string) => Promise<Host[]> };
   /** Go on with the run in this folder. */
   resume?: string;
   clock?: Clock;
@@ -175,9 +180,9 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
   const names = cases.filter((file) => !file.id.startsWith('self/'));
   const record =
     setup.resume === undefined
-      ? recordOf(run, planUnits(names, roles, ['fake'], [null], 1), setup)
+      ? recordOf(run, planUnits(names, roles, setup.hosts?.names ?? ['fake'], [null], 1), setup)
       : await run.read<RunRecord>('run', run.path('run.json'));
-  const result = await runFlow({
+  const result = await runOrTell(setup, run, {
     clock,
     sink: (event) => {
       events.push(event);
@@ -191,14 +196,9 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
     run,
     record,
     workshop: { ...fakeWorkshop(folder), ...setup.workshop },
-    hosts: async () => [host],
+    hosts: async () => (setup.hosts === undefined ? [host] : setup.hosts.open(clock, folder)),
     cases,
-    contracts: async (ids) => {
-      for (const file of cases.filter((one) => ids.includes(one.id))) {
-        await writeWhole(path.join(run.contract(file.id), 'case.json'), JSON.stringify(file.manifest));
-        await writeWhole(path.join(run.contract(file.id), 'expect.schema.json'), JSON.stringify(file.schema));
-      }
-    },
+    contracts: (ids) => keepContracts(run, cases, ids),
     alwaysSelfCheck: false,
     ...(setup.resume === undefined ? {} : { standing: await standingOf(run) }),
     signal: setup.signal ?? new AbortController().signal,
@@ -207,7 +207,29 @@ async function runOnce(setup: FlowSetup, folder: string): Promise<FlowOutcome> {
   return { result, run, host, events };
 }
 
-function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): RunRecord {
+async function runOrTell(setup: FlowSetup, run: RunDir, o: FlowOptions): Promise<ResultDocument> {
+  try {
+    return await runFlow(o);
+  } catch (error) {
+    run.close();
+    await setup.onError?.(run.root);
+    throw error;
+  }
+}
+
+/** Contracts of made-up cases, as those of real ones are kept. */
+export async function keepContracts(
+  run: RunDir,
+  cases: readonly CaseFiles[],
+  ids: readonly string[],
+): Promise<void> {
+  for (const file of cases.filter((one) => ids.includes(one.id))) {
+    await writeWhole(path.join(run.contract(file.id), 'case.json'), JSON.stringify(file.manifest));
+    await writeWhole(path.join(run.contract(file.id), 'expect.schema.json'), JSON.stringify(file.schema));
+  }
+}
+
+export function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): RunRecord {
   return {
     schema: 'kvm-hil/run/1',
     id: run.id,
@@ -228,13 +250,13 @@ function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetup): Run
             patches: ['one'],
             commit: null,
           },
-    hosts: ['fake'],
+    hosts: setup.hosts?.names ?? ['fake'],
     units,
     program: null,
   };
 }
 
-function fakeWorkshop(folder: string): Workshop {
+export function fakeWorkshop(folder: string): Workshop {
   return {
     base: async () => ({ name: 'a fake base', commit: 'b'.repeat(40) }),
     series: async () => ({ commit: 'c'.repeat(40), patches: 1 }),

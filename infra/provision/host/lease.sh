@@ -26,7 +26,7 @@ newest() {
 
 # Prints what there is; a holder that has not refreshed yet has counted to 0.
 show() {
-	token=$(newest)
+	token=${1:-$(newest)}
 	state=free
 	[ "$token" -gt 0 ] && [ ! -e "$folder/$token.over" ] && state=held
 	count=$(cat "$folder/$token.count" 2>/dev/null)
@@ -63,15 +63,16 @@ take) # SEEN_TOKEN SEEN_COUNT OWNER PURPOSE: the lease that was seen is free, or
 	printf '%s\n%s\n' "$3" "$4" | put "$mine" || { rm -f "$folder/.$mine.$$"; exit 1; }
 	ln "$folder/.$mine.$$" "$folder/$mine" 2>/dev/null || { rm -f "$folder/.$mine.$$"; lost; }
 	rm -f "$folder/.$mine.$$"
-	# Of those before, only the number is still worth something, and that is smaller.
-	for file in "$folder"/* "$folder"/.[0-9]*; do
-		name=${file##*/}
-		name=${name#.}
-		name=${name%%.*}
+	# The number was free because it is long past: others took it, and those after it, since we looked.
+	[ "$(newest)" = "$mine" ] || { rm -f "$folder/$mine"; lost; }
+	# Of those before, only the number is still worth something, and that is smaller. The oldest goes first: who holds one
+	# looks for it, and for the next.
+	for file in $(cd "$folder" && ls -A | sed 's/^\.//' | sort -n | uniq); do
+		name=${file%%.*}
 		case $name in *[!0-9]* | '') continue ;; esac
-		[ "$name" -lt "$mine" ] && rm -f "$file"
+		[ "$name" -lt "$mine" ] && rm -f "$folder/$file" "$folder/.$file"
 	done
-	show
+	show "$mine"
 	;;
 refresh) # TOKEN COUNT
 	[ "$(newest)" = "$1" ] && [ ! -e "$folder/$1.over" ] || lost

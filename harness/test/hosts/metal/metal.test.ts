@@ -11,7 +11,7 @@ import { runningImage } from '../../../hosts/local.ts';
 import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { LabHost } from '../../../model/lab.ts';
 import { caught, withTemp } from '../../temp.ts';
-import { type ShellHost, startShellHost } from './shell-host.ts';
+import { type ShellHost, startShellHost, withoutGuard } from './shell-host.ts';
 
 const KNOWN = '6.1.0-50-amd64';
 const OURS = '7.3.4-kvmhil-0123456789';
@@ -55,8 +55,11 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
         cutShort: false,
         cut: () => {},
       };
-      const there = await startShellHost(folder, ({ command, channel, cut }) => {
+      const there = await startShellHost(folder, (session) => {
+        const { channel, cut } = session;
         machine.cut = cut;
+        const command = withoutGuard(session.command, path.join(folder, 'kvm-hil'));
+        if (command === undefined) return false;
         const answer = (text: string, status = 0) => {
           channel.resume();
           channel.write(text);
@@ -167,10 +170,19 @@ check('the link breaks while it is used', async (t, m) => {
   const lease = await host.lease?.(leaseRequest());
   const machine = await host.boot(m.request);
   m.machine.cut();
-  t.match(await machine.died, { kind: 'link-lost' });
+  t.match(await machine.died, { kind: 'unlinked', detail: /the same kernel answers again/ });
   await machine.close();
   t.equal(m.machine.release, KNOWN, 'found again, and brought home');
   await lease?.release();
+});
+
+check('it restarts while it is used', async (t, m) => {
+  const machine = await metalHost({ clock, host: m.host }).boot(m.request);
+  m.machine.release = KNOWN;
+  m.machine.boots++;
+  m.machine.cut();
+  t.match(await machine.died, { kind: 'rebooted', detail: /it restarted, and runs 6\.1\.0/ });
+  await machine.close();
 });
 
 check('what a runner that is gone left running there', async (t, m) => {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The console of a machine of the inventory, for somebody who looks on. It needs no lease: looking changes nothing.
+import type { Clock } from '../effects/clock.ts';
+import { UsageError } from '../errors.ts';
+import { doorsOf } from '../hosts/metal/doors.ts';
+import { leaseCopy } from '../hosts/metal/lease.ts';
+import { openSerial } from '../hosts/metal/serial.ts';
+import type { LabHost } from '../model/lab.ts';
+
+export interface WatchedConsole {
+  /** Who reads it too, where only one can: the session of a BMC. */
+  sharedWith: string | undefined;
+  close(): void;
+}
+
+/** @throws UsageError `no-console` */
+export async function openConsole(
+  clock: Clock,
+  host: LabHost,
+  onPiece: (piece: Buffer) => void,
+): Promise<WatchedConsole> {
+  const copy = host.console.type === 'ipmi' ? await leaseCopy(host) : undefined;
+  const { serial } = doorsOf(host);
+  const opened = serial === undefined ? openSerial(clock, host, onPiece) : serial(clock, onPiece);
+  if (opened === undefined) {
+    throw new UsageError({
+      code: 'no-console',
+      message: `${host.name} has no console that the inventory knows`,
+      hint: `say in ${host.file} where it is`,
+    });
+  }
+  return { sharedWith: copy?.held === true ? copy.owner : undefined, close: () => opened.close() };
+}

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// What `--host` means. A name is that host. `tag:<tag>` or a glob is any one of several machines, and whichever is leased
+// first is the pick: to look which is free and to take it later would be two runners' pick.
+import type { Clock } from '../effects/clock.ts';
+import { HilError, InfraError, InterruptedError } from '../errors.ts';
+import type { Host, HostLease } from '../hosts/host.ts';
+import { metalHost } from '../hosts/metal/metal.ts';
+import type { LabHost } from '../model/lab.ts';
+import { checkHosts, type HostReport } from './host-check.ts';
+import { chooseHosts, isBuiltIn, readLabs } from './labs.ts';
+
+export type HostWish = { name: string } | { selector: string; candidates: LabHost[] };
+
+export interface HostWishes {
+  wishes: HostWish[];
+  /** Whether any is a machine of the inventory: its kernel is configured for that. */
+  metal: boolean;
+}
+
+export interface PickedHosts {
+  /** Each once, in the order of the wishes. */
+  names: string[];
+  /** Those that were picked among several: open, and leased. */
+  open: Map<string, Host>;
+  /** Gives them back, as far as that was not done. Never throws. */
+  release(): Promise<void>;
+}
+
+export interface PickOptions {
+  clock: Clock;
+  /** Though somebody else has it, when none is free. */
+  take: boolean;
+  signal: AbortSignal;
+}
+
+/** @throws UsageError `unknown-host`, `bad-inventory` */
+export async function readWishes(selectors: readonly string[]): Promise<HostWishes> {
+  const wishes: HostWish[] = [];
+  const inventory = selectors.some((one) => !isBuiltIn(one));
+  const labs = inventory ? await readLabs() : [];
+  for (const selector of selectors) {
+    const candidates = isBuiltIn(selector) ? [] : chooseHosts(labs, [selector]);
+    const named = isBuiltIn(selector) || (candidates.length === 1 && candidates[0]?.name === selector);
+    wishes.push(named ? { name: selector } : { selector, candidates });
+  }
+  return { wishes, metal: inventory };
+}
+
+/** Names for a plan that is only shown: nothing is leased. @throws InfraError `no-free-host` */
+export async function likelyHosts(wishes: readonly HostWish[], clock: Clock): Promise<string[]> {
+  const names = namedIn(wishes);
+  for (const wish of wishes) {
+    if ('name' in wish) continue;
+    const reports = await checkHosts(clock, left(wish.candidates, names));
+    const free = reports.find((one) => isReady(one) && one.lease?.held !== true);
+    if (free === undefined) throw noneFree(wish.selector, reports, new Map());
+    names.add(free.host.name);
+  }
+  return [...names];
+}
+
+/** @throws InfraError `no-free-host`; InterruptedError. Nothing stays leased then */
+export async function pickHosts(wishes: readonly HostWish[], o: PickOptions): Promise<PickedHosts> {
+  const names = namedIn(wishes);
+  const open = new Map<string, Host>();
+  const leases: HostLease[] = [];
+  const release = async () => {
+    await Promise.all(leases.map((lease) => lease.release()));
+  };
+  try {
+    for (const wish of wishes) {
+      if ('name' in wish) continue;
+      const { host, lease } = await pickOne(wish.selector, left(wish.candidates, names), o);
+      leases.push(lease);
+      open.set(host.name, host);
+      names.add(host.name);
+    }
+    return { names: [...names], open, release };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+// --- internal ---
+
+function namedIn(wishes: readonly HostWish[]): Set<string> {
+  return new Set(wishes.flatMap((one) => ('name' in one ? [one.name] : [])));
+}
+
+function left(candidates: readonly LabHost[], names: ReadonlySet<string>): LabHost[] {
+  return candidates.filter((one) => !names.has(one.name));
+}
+
+function isReady({ error, lacks }: HostReport): boolean {
+  return error === undefined && lacks.length === 0;
+}
+
+async function pickOne(
+  selector: string,
+  candidates: readonly LabHost[],
+  { clock, take, signal }: PickOptions,
+): Promise<{ host: Host; lease: HostLease }> {
+  const reports = await checkHosts(clock, candidates);
+  const ready = reports.filter(isReady);
+  const free = ready.filter((one) => one.lease?.held !== true);
+  const refused = new Map<string, HilError>();
+  const tries = [...free.map((one) => ({ one, force: false }))];
+  if (take) tries.push(...ready.map((one) => ({ one, force: true })));
+  for (const { one, force } of tries) {
+    const host = metalHost({ clock, host: one.host, take: force });
+    if (host.lease === undefined) throw new Error('a machine of the inventory has a lease');
+    try {
+      const lease = await host.lease({
+        purpose: 'kvm-hil run',
+        onlyFree: true,
+        onWait: () => {},
+        signal,
+      });
+      return { host, lease };
+    } catch (error) {
+      // Somebody was faster, or it is not as it was a moment ago: the next one may do.
+      if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
+      refused.set(one.host.name, error);
+    }
+  }
+  throw noneFree(selector, reports, refused);
+}
+
+function noneFree(
+  selector: string,
+  reports: readonly HostReport[],
+  refused: ReadonlyMap<string, HilError>,
+): InfraError {
+  const why = ({ host, error, lacks, lease }: HostReport) => {
+    const seen = refused.get(host.name) ?? error;
+    if (seen !== undefined) return seen.message;
+    if (lacks[0] !== undefined) return `${host.name} is not ready: ${lacks[0].what}`;
+    return `${host.name} is leased to ${lease?.owner ?? '?'}: ${lease?.purpose ?? '?'}`;
+  };
+  return new InfraError({
+    code: 'no-free-host',
+    message: `none of the ${reports.length} hosts that ${selector} means is free and ready`,
+    detail: reports.map(why).join('\n'),
+    hint: `kvm-hil hosts check '${selector}' says more`,
+  });
+}
