@@ -231,7 +231,11 @@ class Metal {
     const first = await takeLease(host, this.link, how).catch(async (error: unknown) => {
       if (!(error instanceof UnknownLease)) throw error;
       this.link?.close();
-      this.link = await wake(host, wish);
+      this.link = await wake(host, wish).catch(async (lost: unknown) => {
+        // Whoever wants it next would wait for us.
+        await markBad(host, `whether its lease is ours could not be asked: ${messageOf(lost)}`);
+        throw lost;
+      });
       return takeLease(host, this.link, { ...how, supersedes: error.token });
     });
     this.held = first;
