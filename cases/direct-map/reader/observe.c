@@ -73,13 +73,32 @@ static bool reads_more(struct reader *r, u64 n)
 	return true;
 }
 
+struct tally {
+	int warm;	/* rounds in which the reader had the page before it was taken away */
+	u64 seen;	/* reads after that which found what is in it */
+	u64 reads;
+};
+
+/* The read that was under way when the page was taken away may have had it. */
+static void look_after(struct reader *r, struct tally *t)
+{
+	u64 seen, reads;
+
+	reads_more(r, 1);
+	seen = atomic_load(&r->seen);
+	reads = atomic_load(&r->reads);
+	reads_more(r, 3);
+	t->seen += atomic_load(&r->seen) - seen;
+	t->reads += atomic_load(&r->reads) - reads;
+}
+
 /*
  * With a clock in it the page is there, and read; the clock's end takes it away.  It keeps
  * what is in it, so that a reader cannot take one state for the other.
  */
-static void round_of(struct reader *r, int *warm, u64 *after, u64 *later)
+static void round_of(struct reader *r, struct tally *t)
 {
-	u64 seen, reads;
+	u64 seen;
 
 	host_fill(r->window, PAGE_SIZE, TAG);
 	probe_clock_setup(r->vcpu, MSR_KVM_SYSTEM_TIME_NEW, GPA);
@@ -87,15 +106,9 @@ static void round_of(struct reader *r, int *warm, u64 *after, u64 *later)
 	atomic_store(&r->frame, pfn_mapped(r->window));
 	if (!reads_more(r, 3) || atomic_load(&r->seen) < seen + 2)
 		goto out;
-	(*warm)++;
+	t->warm++;
 	probe_wrmsr(r->vcpu, MSR_KVM_SYSTEM_TIME_NEW, 0);
-	/* The read that was under way may have had it. */
-	reads_more(r, 1);
-	seen = atomic_load(&r->seen);
-	reads = atomic_load(&r->reads);
-	reads_more(r, 3);
-	*after += atomic_load(&r->seen) - seen;
-	*later += atomic_load(&r->reads) - reads;
+	look_after(r, t);
 out:
 	atomic_store(&r->frame, 0);
 	probe_wrmsr(r->vcpu, MSR_KVM_SYSTEM_TIME_NEW, 0);
@@ -105,9 +118,9 @@ out:
  * A page that has memory but no user is in the direct map, and leaves it with the first use.
  * What a reader can still see is what is stored later.
  */
-static void first_use(struct reader *r, int *warm, u64 *after, u64 *later)
+static void first_use(struct reader *r, struct tally *t)
 {
-	u64 frame, reads, seen;
+	u64 frame;
 
 	if (gmem_punch(r->gmem, 0, PAGE_SIZE) || gmem_allocate(r->gmem, 0, PAGE_SIZE))
 		setup_failed("allocating a page anew", errno);
@@ -115,14 +128,9 @@ static void first_use(struct reader *r, int *warm, u64 *after, u64 *later)
 	atomic_store(&r->frame, frame);
 	if (!reads_more(r, 3))
 		goto out;
-	(*warm)++;
+	t->warm++;
 	host_fill(r->window, PAGE_SIZE, TAG);
-	reads_more(r, 1);
-	seen = atomic_load(&r->seen);
-	reads = atomic_load(&r->reads);
-	reads_more(r, 3);
-	*after += atomic_load(&r->seen) - seen;
-	*later += atomic_load(&r->reads) - reads;
+	look_after(r, t);
 out:
 	atomic_store(&r->frame, 0);
 }
@@ -131,8 +139,7 @@ static void direct_map_reader(void)
 {
 	struct reader r = { .vm = vm_create(KVM_X86_DEFAULT_VM) };
 	bool clocks;
-	int warm = 0;
-	u64 after = 0, later = 0;
+	struct tally use = { 0 }, clock = { 0 };
 	pthread_t thread;
 	u64 any;
 
@@ -148,9 +155,9 @@ static void direct_map_reader(void)
 	if (r.cpu < 0 || pthread_create(&thread, NULL, read_on, &r))
 		setup_failed("a thread on another CPU", errno);
 	for (int i = 0; i < ROUNDS; i++)
-		first_use(&r, &warm, &after, &later);
-	observe("first_use", f_int("rounds", warm), f_int("seen_after", (long long)after),
-		f_bool("read_after", later));
+		first_use(&r, &use);
+	observe("first_use", f_int("rounds", use.warm), f_int("seen_after", (long long)use.seen),
+		f_bool("read_after", use.reads));
 
 	/* Only where a page can come back without being freed. */
 	host_fill(r.window, PAGE_SIZE, TAG);
@@ -158,13 +165,11 @@ static void direct_map_reader(void)
 	clocks = directmap_pattern(pfn_mapped(r.window), TAG);
 	probe_wrmsr(r.vcpu, MSR_KVM_SYSTEM_TIME_NEW, 0);
 	fact_bool("clocks", clocks);
-	warm = 0;
-	after = later = 0;
 	for (int i = 0; i < ROUNDS && clocks; i++)
-		round_of(&r, &warm, &after, &later);
+		round_of(&r, &clock);
 	if (clocks)
-		observe("last_clock", f_int("rounds", warm), f_int("seen_after", (long long)after),
-			f_bool("read_after", later));
+		observe("last_clock", f_int("rounds", clock.warm), f_int("seen_after", (long long)clock.seen),
+			f_bool("read_after", clock.reads));
 	any = atomic_load(&r.seen);
 	observe("reader", f_bool("saw", any || !clocks));
 	atomic_store(&r.stop, true);

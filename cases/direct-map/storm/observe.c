@@ -115,12 +115,11 @@ static u64 idle(struct storm *s, int first, int n)
 	return none;
 }
 
-static int present(const struct storm *s, u64 *pfns)
+static int present(const u64 *pfns)
 {
 	bool there[NR_PAGES];
 	int n = 0;
 
-	(void)s;
 	directmap_present(pfns, NR_PAGES, there);
 	for (int i = 0; i < NR_PAGES; i++)
 		n += there[i];
@@ -174,13 +173,13 @@ static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool sl
 		pfns[i] = pfn_mapped(s.window + PAGES(i));
 	}
 	snprintf(name, sizeof(name), "%s.left", kind);
-	observe(name, f_int("present", present(&s, pfns)),
+	observe(name, f_int("present", present(pfns)),
 		f_int("missing_more", directmap_missing() - missing));
 	munmap(s.window, SIZE);
 	close(s.gmem);
 	vm_free(s.vm);
 	snprintf(name, sizeof(name), "%s.after", kind);
-	observe(name, f_int("present", present(&s, pfns)),
+	observe(name, f_int("present", present(pfns)),
 		f_int("missing_more", directmap_missing() - missing));
 }
 

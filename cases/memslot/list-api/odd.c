@@ -7,14 +7,8 @@
 
 #include "api.h"
 #include "cpus.h"
+#include "slot_quirk.h"
 #include "supervise.h"
-
-#ifndef KVM_CAP_DISABLE_QUIRKS2
-#define KVM_CAP_DISABLE_QUIRKS2		213
-#endif
-#ifndef KVM_X86_QUIRK_SLOT_ZAP_ALL
-#define KVM_X86_QUIRK_SLOT_ZAP_ALL	(1 << 7)
-#endif
 
 /* With as much memory as before and after: 2 * ZAP_SLOTS * NR pages. */
 #define ZAP_SLOTS	4
@@ -143,12 +137,8 @@ static void counted(struct api *a)
  */
 static void zapped(struct api *a)
 {
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = KVM_X86_QUIRK_SLOT_ZAP_ALL,
-	};
 	struct api other = { .vm = vm_create(KVM_X86_DEFAULT_VM), .mem = a->mem, .l = a->l };
-	bool can = vm_check_cap(other.vm, cap.cap) & KVM_X86_QUIRK_SLOT_ZAP_ALL &&
-		   !__vm_ioctl(other.vm, KVM_ENABLE_CAP, &cap);
+	bool can = vm_zap_one_slot(other.vm);
 	int before = 0, after = 0, failed;
 
 	fact_bool("zaps_slots", can);

@@ -10,13 +10,7 @@
 
 #include "atomic.h"
 #include "cpus.h"
-
-#ifndef KVM_CAP_DISABLE_QUIRKS2
-#define KVM_CAP_DISABLE_QUIRKS2		213
-#endif
-#ifndef KVM_X86_QUIRK_SLOT_ZAP_ALL
-#define KVM_X86_QUIRK_SLOT_ZAP_ALL	(1 << 7)
-#endif
+#include "slot_quirk.h"
 
 /* The same memory at two addresses. */
 static void map_twice(struct atomic *a)
@@ -53,23 +47,13 @@ void atomic_free(struct atomic *a)
 	}
 }
 
-static bool zap_slots(struct kvm_vm *vm)
-{
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = KVM_X86_QUIRK_SLOT_ZAP_ALL,
-	};
-
-	return vm_check_cap(vm, cap.cap) & KVM_X86_QUIRK_SLOT_ZAP_ALL &&
-	       !__vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
-}
-
 bool atomic_plan(const struct plan *plan)
 {
 	struct atomic a = { .vm = vm_create(KVM_X86_DEFAULT_VM), .plan = plan };
 	bool spaces = vm_check_cap(a.vm, KVM_CAP_MULTI_ADDRESS_SPACE) > 1;
 	bool readonly = vm_check_cap(a.vm, KVM_CAP_READONLY_MEM);
 
-	if (plan->zaps_slots && !zap_slots(a.vm)) {
+	if (plan->zaps_slots && !vm_zap_one_slot(a.vm)) {
 		vm_free(a.vm);
 		return false;
 	}

@@ -11,6 +11,7 @@
 #include "hostmem.h"
 #include "memlist.h"
 #include "probe_ops.h"
+#include "slot_quirk.h"
 #include "stats.h"
 #include "supervise.h"
 
@@ -18,11 +19,6 @@
 #define FEW		4u
 #define MANY		64u
 #define TRIES		7
-
-#ifndef KVM_CAP_DISABLE_QUIRKS2
-#define KVM_CAP_DISABLE_QUIRKS2	213
-#endif
-#define QUIRK_SLOT_ZAP_ALL	BIT(7)
 
 struct cost {
 	struct kvm_vm *vm;
@@ -128,12 +124,7 @@ static u64 flushes(struct cost *c)
 /* KVM counts its flushes: exact, unlike times.  Only what is zapped by slot is one. */
 static void flushed(struct cost *c)
 {
-	struct kvm_enable_cap cap = {
-		.cap = KVM_CAP_DISABLE_QUIRKS2, .args[0] = QUIRK_SLOT_ZAP_ALL,
-	};
-	bool can = flushes(c) != ~0ull &&
-		   vm_check_cap(c->vm, KVM_CAP_DISABLE_QUIRKS2) & (int)QUIRK_SLOT_ZAP_ALL &&
-		   !__vm_ioctl(c->vm, KVM_ENABLE_CAP, &cap);
+	bool can = flushes(c) != ~0ull && vm_zap_one_slot(c->vm);
 	u64 start, by_one, by_list;
 
 	fact_bool("flushes", can);

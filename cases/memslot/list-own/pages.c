@@ -50,10 +50,8 @@ static bool goes_on(const struct tally *t, const struct toggler *toggler, u64 st
 	return t->rounds < ROUNDS && now_ns() - start < BUDGET_MS * 1000000ull;
 }
 
-static void enter(struct atomic *a, struct tally *t)
+static void note(struct tally *t, struct probe_exit e)
 {
-	struct probe_exit e = probe_nop(a->vcpus[0]);
-
 	if (!t->early_exits)
 		t->e = e;
 	t->early_exits += e.exit.kind != EXIT_DONE;
@@ -88,7 +86,7 @@ void own_clock(struct atomic *a, const char *name, bool steps)
 
 		clock.clock += CLOCK_STEP_NS;
 		vm_ioctl(a->vm, KVM_SET_CLOCK, &clock);
-		enter(a, &t);
+		note(&t, probe_nop(a->vcpus[0]));
 		t.missed += *time < clock.clock;
 	}
 	toggler_stop(&toggler);
@@ -119,7 +117,7 @@ void own_steal(struct atomic *a, const char *name, bool steps)
 		volatile u32 *version = (u32 *)(page + 8);
 		u32 before = *version;
 
-		enter(a, &t);
+		note(&t, probe_nop(a->vcpus[0]));
 		t.missed += *version == before;
 	}
 	toggler_stop(&toggler);
@@ -138,12 +136,8 @@ void own_skip(struct atomic *a, const char *name, bool steps)
 	toggler_start(&toggler, a, &arena, steps);
 	while (goes_on(&t, &toggler, start)) {
 		u32 regs[4];
-		struct probe_exit e = probe_cpuid(a->vcpus[0], 0, 0, regs);
 
-		if (!t.early_exits)
-			t.e = e;
-		t.early_exits += e.exit.kind != EXIT_DONE;
-		t.rounds++;
+		note(&t, probe_cpuid(a->vcpus[0], 0, 0, regs));
 	}
 	toggler_stop(&toggler);
 	say(name, &t, &toggler);
