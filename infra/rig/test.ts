@@ -67,12 +67,9 @@ try {
   const ours = under[0]?.includes('-kvmhil-') === true && under[1] === '/dev/kvm' && under[2] === '0';
   tell(ours, 'through kexec into a kernel of ours, in RAM, and back', first);
 
-  const one = await hil(...boot, 'kvm-cases gmem/bind | tail -n 1');
-  tell(
-    one.exitCode === 0 && one.stdout.includes('"observe"'),
-    'a case runs there; the images were there',
-    one,
-  );
+  const one = await hil(...boot, 'kvm-cases gmem/bind');
+  const observed = one.stdout.includes('{"observe":') && one.stdout.includes('{"end":{"status":"done"');
+  tell(one.exitCode === 0 && observed, 'a case runs there; the images were there', one);
 
   const back = await hil('hosts', 'check', RIG_HOST);
   tell(

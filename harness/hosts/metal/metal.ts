@@ -34,6 +34,8 @@ const AGAIN_MS = 1000;
 /** A machine that nobody uses answers at once. */
 const UNREACHABLE_MS = 60_000;
 const SILENT_MS = 20_000;
+/** A machine that resets itself says no good-bye: its connections just fall silent. */
+const RESET_MS = 3000;
 /** Exit status of what asks a machine to come home. */
 const IS_HOME = 3;
 const RESET =
@@ -287,7 +289,7 @@ class Metal {
         const asked = await was.exec(ask, { timeoutMs: COMMAND_TIMEOUT_MS });
         held?.check(asked);
         isHome = asked.exitCode === IS_HOME && this.leaving === undefined;
-        if (asked.exitCode === 0) await isGone(clock, was, deadlines.shutdown * 1000);
+        if (asked.exitCode === 0) await isGone(clock, was, RESET_MS);
         // It hears nothing any more. To switch it off while it resets itself does no harm.
         else if (asked.exitCode === null && powerOf(clock, host) !== undefined) patienceMs = SILENT_MS;
         if (!isHome) was.close();
