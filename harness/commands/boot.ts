@@ -8,11 +8,12 @@ import { ensureProgram } from '../kernel/programs.ts';
 import { bootsNothing, chooseRunHosts, openHosts } from '../run/hosts.ts';
 import { type BuildOptions, buildImages } from './build.ts';
 import { openContext } from './context.ts';
-import { kconfigOption } from './options.ts';
+import { bootOption, kconfigOption } from './options.ts';
 
 export interface BootOptions extends BuildOptions {
   host: string;
   parameter: string[];
+  boot?: string;
 }
 
 const COMMAND_TIMEOUT_MS = 24 * 60 * 60 * 1000;
@@ -31,11 +32,12 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
     }
     const { metal } = await chooseRunHosts([o.host]);
     const wanted = kconfigOption(o.kconfig);
+    const method = bootOption(o.boot);
     const kconfig = metal ? forMetal(wanted) : wanted;
     const [built] = await buildImages({ ...o, kconfig }, context);
     if (built === undefined) throw new Error('nothing was built');
     const program = await ensureProgram(signal);
-    const [host] = await openHosts([o.host], program.file, kconfig.endsWith('debug'));
+    const [host] = await openHosts([o.host], program.file, kconfig.endsWith('debug'), false, method);
     if (host === undefined) throw new Error(`${o.host} did not open`);
     const { how } = await host.traits();
     sink({ type: 'host.booting', host: host.name, kernel: built.role, boot: 1 });
@@ -56,7 +58,7 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
       kernel: built.role,
       boot: 1,
       release: machine.release,
-      how,
+      how: [...how, ...(machine.how ?? [])],
       ms,
     });
     try {

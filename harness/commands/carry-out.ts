@@ -7,6 +7,7 @@ import { UsageError } from '../errors.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import type { Series } from '../kernel/series.ts';
+import type { BootMethod } from '../model/lab.ts';
 import type { ResultDocument } from '../model/result.ts';
 import { type FlowOptions, runFlow } from '../run/flow.ts';
 import { openHosts } from '../run/hosts.ts';
@@ -21,6 +22,8 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   kconfig: KconfigName;
   /** Machines are taken from whoever has leased them. */
   take?: boolean;
+  /** How machines are booted, instead of what the inventory prefers. */
+  method?: BootMethod | undefined;
   reporter: (result: ResultDocument) => string;
 }
 
@@ -49,7 +52,7 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
       record,
       workshop:
         base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take),
+      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take, u.method),
       alwaysSelfCheck: u.alwaysSelfCheck,
       ...begun,
       signal,

@@ -17,7 +17,7 @@ import { keepContracts, readCases } from '../run/cases.ts';
 import { bootsNothing, chooseRunHosts } from '../run/hosts.ts';
 import { carryOut } from './carry-out.ts';
 import { newRun, shellWords } from './folder.ts';
-import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
+import { bootOption, countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
   base?: string;
@@ -34,6 +34,7 @@ export interface RunOptions {
   output?: string;
   selfCheck?: boolean;
   take?: boolean;
+  boot?: string;
   dryRun?: boolean;
 }
 
@@ -43,6 +44,7 @@ const ROUNDS_MAX = 100_000;
 export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
   const wanted = kconfigOption(o.kconfig);
+  const method = bootOption(o.boot);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const { names: hosts, metal } = await chooseRunHosts(o.host.length === 0 ? ['qemu'] : o.host);
   const kconfig = metal ? forMetal(wanted) : wanted;
@@ -89,7 +91,8 @@ export async function runCommand(o: RunOptions): Promise<number> {
   };
   const alwaysSelfCheck = o.selfCheck === true;
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
-  const undertaking = { record, alwaysSelfCheck, take: o.take === true, base, series, kconfig, reporter };
+  const take = o.take === true;
+  const undertaking = { record, alwaysSelfCheck, take, method, base, series, kconfig, reporter };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
@@ -169,6 +172,7 @@ function commandLine(o: RunOptions, seed: string): string {
   add('tag', o.tag);
   add('skip-tag', o.skipTag);
   if (o.kconfig !== 'base') add('kconfig', [o.kconfig]);
+  if (o.boot !== undefined) add('boot', [o.boot]);
   if (o.repeat !== '1') add('repeat', [o.repeat]);
   add('seed', [seed]);
   return shellWords(words);

@@ -10,7 +10,7 @@ import type { Host } from '../hosts/host.ts';
 import { localHost } from '../hosts/local.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import { qemuHost } from '../hosts/qemu.ts';
-import type { LabHost } from '../model/lab.ts';
+import type { BootMethod, LabHost } from '../model/lab.ts';
 import { checkHosts } from './host-check.ts';
 import { BUILT_IN, chooseHosts, readLabs, unknownHost } from './labs.ts';
 
@@ -50,12 +50,14 @@ export async function chooseRunHosts(selectors: readonly string[]): Promise<Chos
  * Opens hosts by name. What an embedded host needs to know of this machine is asked of kvm-cases.
  * @param slowKernel the kernel is built with the debug fragment
  * @param take machines are taken from whoever has leased them
+ * @param method how machines are booted, instead of what the inventory prefers
  */
 export async function openHosts(
   names: readonly string[],
   program: string,
   slowKernel: boolean,
   take = false,
+  method?: BootMethod,
 ): Promise<Host[]> {
   const labs = names.every(isBuiltIn) ? [] : await readLabs();
   const embedded = names.some((name) => isBuiltIn(name) && !bootsNothing(name));
@@ -66,7 +68,7 @@ export async function openHosts(
     if (isBuiltIn(name)) return qemuHost({ name, clock: realClock, nestedKvm, tscKhz, slowKernel });
     const [host] = chooseHosts(labs, [name]);
     if (host === undefined) throw unknownHost([name], labs);
-    return metalHost({ clock: realClock, host, take });
+    return metalHost({ clock: realClock, host, take, method });
   });
 }
 

@@ -4,28 +4,35 @@
 import { type Clock, interruption, within } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, InfraError, InterruptedError, messageOf } from '../../errors.ts';
-import type { LabHost } from '../../model/lab.ts';
+import type { BootMethod, LabHost } from '../../model/lab.ts';
 import { EXPIRES_MS, hasMoved, type LeaseState, REFRESH_MS } from '../../model/lease.ts';
-import { lacksOf } from '../../model/survey.ts';
+import { lacksOf, type Survey } from '../../model/survey.ts';
 import type { Death } from '../../model/verdict.ts';
 import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Host, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { markBad, whyBad } from './bad.ts';
-import { kernelParameters, kexec } from './kexec.ts';
+import { kernelParameters } from './kexec.ts';
 import { type HeldLease, leaseCopy, takeLease } from './lease.ts';
+import { tidyOnce } from './once.ts';
 import { powerOf } from './power.ts';
 import { underTest } from './proof.ts';
 import { isGone, reach, reachWithin, survey } from './reach.ts';
-import { openSerial, type Serial } from './serial.ts';
+import { hostBad, notReady } from './refusals.ts';
+import { openSerial, resetByKey, type Serial } from './serial.ts';
 import { stage } from './stage.ts';
+import { tidy } from './tidy.ts';
+import { leash } from './watchdog.ts';
+import { wayFor } from './way.ts';
 
 export interface MetalSettings {
   clock: Clock;
   host: LabHost;
   /** Take the lease though somebody has it. */
   take?: boolean;
+  /** How it is to be booted, instead of the inventory's choice. */
+  method?: BootMethod | undefined;
 }
 
 const COMMAND_TIMEOUT_MS = 30_000;
@@ -66,6 +73,7 @@ class Metal {
   private readonly clock: Clock;
   private readonly host: LabHost;
   private readonly take: boolean;
+  private readonly method: BootMethod | undefined;
   private held: HeldLease | undefined;
   private link: SshLink | undefined;
   private serial: Serial | undefined;
@@ -75,13 +83,17 @@ class Metal {
   private leaving: string | undefined;
   /** When the working loop last did something. */
   private worked = 0;
+  /** The machine's own answers before it went to the kernel under test, and what that one left in pstore. */
+  private before: Survey | undefined;
+  private left = '';
   /** Why the machine must not be used any more. What state it is in is not known. */
   private bad: HilError | undefined;
 
-  constructor({ clock, host, take }: MetalSettings) {
+  constructor({ clock, host, take, method }: MetalSettings) {
     this.clock = clock;
     this.host = host;
     this.take = take === true;
+    this.method = method;
   }
 
   async traits(): Promise<HostTraits> {
@@ -96,7 +108,7 @@ class Metal {
         timeScale: emulated ? EMULATED_TIME_SCALE : 1,
         how: [
           `${found.get('model') ?? '?'}${emulated ? ', itself a guest' : ''}`,
-          `${this.host.boot[0] ?? 'kexec'} over SSH, back to ${found.get('release') ?? '?'} afterwards`,
+          `over SSH, back to ${found.get('release') ?? '?'} afterwards`,
         ],
       };
       return this.found;
@@ -109,7 +121,6 @@ class Metal {
     const { clock, host } = this;
     const marked = await whyBad(host);
     if (marked !== undefined) throw hostBad(host, marked);
-    if (host.power.type === 'none' && !host.unattended_ok) throw unattended(host);
     const held = await this.leaseOf(o).catch(async (error: unknown) => {
       await this.giveBack();
       throw error;
@@ -150,23 +161,33 @@ class Metal {
         host,
         lacks.map(({ what, hint }) => `${what}; ${hint}`),
       );
+    const way = wayFor(host, resting, lease, this.method);
+    // Of a runner that was killed.
+    if (resting.has('once_left')) await tidyOnce(link, lease);
     const staged = await stage(link, lease, resting, request);
     const console = new ConsoleLog(request.consoleFile);
     this.console = console;
     const interrupted = interruption(request.signal);
+    const started = clock.now();
     try {
-      await kexec(link, lease, staged, [...kernelParameters(host), ...request.parameters]);
+      await way.go(link, staged, [...kernelParameters(host), ...request.parameters]);
       this.leaving = resting.get('boot_id');
+      this.before = resting;
       link.close();
       this.link = undefined;
-      const up = underTest(clock, host, resting, request, console);
+      const up = underTest(clock, host, resting, request, console, way.seconds);
       const fresh = await Promise.race([up, interrupted.promise]);
       this.link = fresh;
       this.leaving = undefined;
+      await way.prove(fresh);
+      const how = [
+        `${way.name} in ${((clock.now() - started) / 1000).toFixed(1)} s`,
+        await leash(fresh, host),
+      ];
       await lease.refresh(fresh);
-      return this.machineOf(fresh, console, request.image.release);
+      return { ...this.machineOf(fresh, console, request.image.release), how, left: () => this.left };
     } catch (error) {
-      await this.comeHome();
+      await this.comeHome(clock.now() - started >= way.seconds * 1000);
       this.console = undefined;
       await console.close();
       throw error;
@@ -273,7 +294,7 @@ class Metal {
   }
 
   /** Back to the known-good kernel: asked to, and without an answer switched off and on. Never throws. */
-  private async comeHome(): Promise<void> {
+  private async comeHome(silent = false): Promise<void> {
     const { clock, host, held } = this;
     const { deadlines } = host;
     const homeMs = (deadlines.post + deadlines.boot) * 1000;
@@ -281,7 +302,8 @@ class Metal {
     this.link = undefined;
     try {
       if (held?.lost !== undefined) throw held.lost;
-      let patienceMs = homeMs;
+      // What has been silent for a whole deadline is not on its way.
+      let patienceMs = silent && powerOf(clock, host) !== undefined ? SILENT_MS : homeMs;
       let isHome = false;
       if (was !== undefined) {
         // Only a kernel of ours has no disk to let go of.
@@ -302,12 +324,18 @@ class Metal {
       await held.refresh(this.link).catch((error: HilError) => {
         this.bad = error;
       });
+    if (this.link === undefined || held === undefined || held.lost !== undefined) return;
+    const { left, bad } = await tidy(this.link, held, this.before, this.console);
+    Object.assign(this, { before: undefined, left, bad: bad ?? this.bad });
   }
 
   private async switchOffAndOn(homeMs: number, why: unknown): Promise<void> {
     const { clock, host, held } = this;
     try {
       if (held?.lost !== undefined) throw held.lost;
+      if (await resetByKey(clock, this.serial, this.console))
+        this.link = await this.homeWithin(homeMs).catch(() => undefined);
+      if (this.link !== undefined) return;
       const power = powerOf(clock, host);
       if (power === undefined) throw why;
       await power.cycle();
@@ -368,29 +396,4 @@ class Metal {
     this.link = undefined;
     this.held = undefined;
   }
-}
-
-function hostBad(host: LabHost, why: string): InfraError {
-  return new InfraError({
-    code: 'host-bad',
-    message: `${host.name} is marked bad: ${why.replace(`${host.name} is marked bad: `, '')}`,
-    hint: `look at it, then: kvm-hil hosts check ${host.name}`,
-  });
-}
-
-function unattended(host: LabHost): InfraError {
-  return new InfraError({
-    code: 'unattended',
-    message: `nothing can bring ${host.name} back when it hangs: it has no power`,
-    hint: `say in ${host.file} how it is switched, or that it may hang: unattended_ok: true`,
-  });
-}
-
-function notReady(host: LabHost, lacks: readonly string[]): InfraError {
-  return new InfraError({
-    code: 'host-lacks',
-    message: `kernels cannot be booted on ${host.name}: ${lacks[0] ?? ''}`,
-    ...(lacks.length > 1 ? { detail: lacks.slice(1).join('\n') } : {}),
-    hint: `kvm-hil hosts check ${host.name} says it again`,
-  });
 }

@@ -17,6 +17,7 @@ const AGAIN_MS = 1000;
 /**
  * Waits for the kernel under test.
  * @param resting what the machine said on its known-good kernel
+ * @param seconds what it may take
  * @throws KernelError `boot-failed` when it panics, does not answer, or the machine went back to its own kernel;
  *   InfraError `wrong-kernel`, `host-key`
  */
@@ -26,9 +27,8 @@ export async function underTest(
   resting: Survey,
   request: BootRequest,
   console: ConsoleLog,
+  seconds: number,
 ): Promise<SshLink> {
-  const { deadlines } = host;
-  const seconds = deadlines.shutdown + deadlines.kexec;
   const until = clock.now() + seconds * 1000;
   const panicked = console.nextLine(PANIC);
   const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);

@@ -79,15 +79,20 @@ export async function reachWithin(
   }
 }
 
-/** Runs infra/provision/host/<name>.sh there. A status other than 0 is a result. */
+/**
+ * Runs infra/provision/host/<name>.sh there. A status other than 0 is a result.
+ * @param more guard: what is checked there first, HeldLease.guard()
+ */
 export async function runScript(
   link: SshLink,
-  name: 'lease' | 'survey' | 'carry',
+  name: 'lease' | 'survey' | 'carry' | 'once',
   args: readonly string[],
   timeoutMs = SCRIPT_TIMEOUT_MS,
+  more: { guard?: string } = {},
 ): Promise<RemoteResult> {
+  const { guard = '' } = more;
   const input = await readFile(inPackage('infra', 'provision', 'host', `${name}.sh`));
-  return link.exec(['sh', '-s', '--', ...args.map(quoted)].join(' '), { timeoutMs, input });
+  return link.exec(`${guard}${['sh', '-s', '--', ...args.map(quoted)].join(' ')}`, { timeoutMs, input });
 }
 
 /** What the machine is. @throws InfraError `no-survey` when it does not answer, or not all of it */
