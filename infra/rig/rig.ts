@@ -12,6 +12,8 @@ import { ensureRigImage } from './image.ts';
 export interface Rig {
   /** What a kvm-hil that is to see the machine needs in its environment. */
   env: Record<string, string>;
+  /** How a shell gets to its own system, without kvm-hil: argv in front of a command. */
+  ssh: string[];
   /** Resolves when the BMC is gone. */
   ended: Promise<void>;
   stop(): Promise<void>;
@@ -68,6 +70,8 @@ export async function startRig(folder: string, o: RigOptions = {}): Promise<Rig>
   writeFileSync(emu, BMC_COMMANDS);
   const file = path.join(folder, 'labs', 'rig.yaml');
   writeFileSync(file, labFile(o, { ssh, bmc, serial, key: image.key, hostKey: image.hostKey }));
+  const hosts = path.join(folder, 'known_hosts');
+  writeFileSync(hosts, `[127.0.0.1]:${ssh} ${image.hostKey}\n`);
   const argv = ['ipmi_sim', '-n', '-c', lan, '-f', emu, '-s', path.join(folder, 'bmc')];
   mkdirSync(path.join(folder, 'bmc'), { recursive: true });
   const child = spawnTethered(argv, ['ignore', 'ignore', 'ignore']);
@@ -81,6 +85,18 @@ export async function startRig(folder: string, o: RigOptions = {}): Promise<Rig>
       XDG_STATE_HOME: path.join(folder, 'state'),
       [PASSWORD_ENV]: password,
     },
+    ssh: [
+      'ssh',
+      '-i',
+      image.key,
+      '-p',
+      `${ssh}`,
+      '-o',
+      'BatchMode=yes',
+      '-o',
+      `UserKnownHostsFile=${hosts}`,
+      'root@127.0.0.1',
+    ],
     ended,
     stop: async () => {
       child.kill('SIGKILL');

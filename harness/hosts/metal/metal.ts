@@ -17,7 +17,7 @@ import { kernelParameters } from './kexec.ts';
 import { type HeldLease, leaseCopy, takeLease } from './lease.ts';
 import { tidyOnce } from './once.ts';
 import { powerOf } from './power.ts';
-import { underTest } from './proof.ts';
+import { resetOf, underTest } from './proof.ts';
 import { isGone, reach, reachWithin, survey } from './reach.ts';
 import { hostBad, notReady } from './refusals.ts';
 import { openSerial, resetByKey, type Serial } from './serial.ts';
@@ -239,7 +239,7 @@ class Metal {
       release,
       program: PROGRAM_PATH,
       console,
-      died: Promise.race([panicked, unlinked]),
+      died: Promise.race([panicked, unlinked, resetOf(console, release)]),
       exec: (command, o) => {
         this.worked = clock.now();
         return link.exec(command, o);

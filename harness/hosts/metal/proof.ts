@@ -6,6 +6,7 @@ import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { Survey } from '../../model/survey.ts';
+import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
@@ -63,4 +64,11 @@ export async function underTest(
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }
+}
+
+/** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
+export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
+  const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')} )\\d`);
+  await console.nextLine(other);
+  return { kind: 'rebooted', detail: 'the machine reset itself' };
 }

@@ -12,6 +12,8 @@ import { parseSurvey, type Survey } from '../../model/survey.ts';
 const CONNECT_TIMEOUT_MS = 25_000;
 const SCRIPT_TIMEOUT_MS = 60_000;
 const RETRY_MS = 1000;
+/** A machine that reset itself, or whose cable was pulled, sends nothing that TCP could tell by. */
+const LINK_SILENT_MS = 120_000;
 
 /** Exit status of a script of ours: the lease is somebody else's. */
 export const LEASE_LOST = 75;
@@ -26,6 +28,7 @@ export async function targetOf(host: LabHost): Promise<SshTarget> {
     port: host.port,
     username: host.user,
     hostKey: Buffer.from(keyOfLine(host.host_key), 'base64'),
+    silentMs: LINK_SILENT_MS,
   };
   if (host.key === undefined) {
     const agent = process.env['SSH_AUTH_SOCK'];
