@@ -184,6 +184,10 @@ function onceRules(survey: Survey): Rule[] {
       },
     ],
     [
+      survey.get('secure_boot') === 'yes',
+      lack('Secure Boot is on', 'switch it off: it takes no kernel of ours'),
+    ],
+    [
       !has(survey, 'systemctl'),
       lack('it does not run systemd', 'the way into the next kernel goes through systemctl reboot'),
     ],

@@ -105,6 +105,11 @@ t.test('who can be asked to start a kernel once', async (t) => {
   t.equal(on(bare, efi.replace('/dev/sda1', '/dev/md1')), undefined, 'the firmware knows no RAID either');
   t.equal(on(READY, `${efi}loader=systemd-boot 252\ntool_bootctl=yes\n`), 'systemd-boot');
   t.equal(on(bare, `${efi}loader=systemd-boot 252\n`), 'efi');
+  t.same(
+    lacks(`${READY}secure_boot=yes\n`, ['once']),
+    ['Secure Boot is on'],
+    'no loader takes what is not signed',
+  );
 });
 
 t.test('a watchdog that nobody but hardware keeps going', async (t) => {
