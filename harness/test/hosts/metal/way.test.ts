@@ -2,14 +2,16 @@
 // Ways into the kernel under test other than the usual one, and what they leave behind: the driver against a server that
 // plays a machine with GRUB, a watchdog and something like pstore.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clock, realClock } from '../../../effects/clock.ts';
 import { HilError, KernelError } from '../../../errors.ts';
-import type { BootRequest } from '../../../hosts/host.ts';
+import type { BootRequest, Machine } from '../../../hosts/host.ts';
 import { runningImage } from '../../../hosts/local.ts';
 import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { BootMethod, LabHost } from '../../../model/lab.ts';
+import { checkHosts } from '../../../run/host-check.ts';
 import { caught, withTemp } from '../../temp.ts';
 import { startShellHost } from './shell-host.ts';
 
@@ -59,6 +61,8 @@ interface Played {
   pstore: string[];
   /** What was done with the boot loader, in order. */
   done: string[];
+  /** It answers nothing, though there is something that answers. */
+  deaf: () => boolean;
 }
 
 function check(what: string, body: (t: Test, m: Played) => Promise<void>): void {
@@ -86,6 +90,7 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
         armed: '',
         pstore: ['/sys/fs/pstore/dmesg-erst-1'],
         done: [],
+        deaf: () => false,
       };
       const there = await startShellHost(folder, ({ command, channel, cut }) => {
         const answer = (text: string, status = 0) => {
@@ -104,6 +109,10 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
           }, 20);
           return answer('');
         };
+        if (m.deaf()) {
+          cut();
+          return true;
+        }
         const bootId = `boot-${m.boots}`;
         const [, verb] = /sh -s -- \/var\/lib\/kvm-hil\/once (\w+)/.exec(command) ?? [];
         if (verb !== undefined) {
@@ -236,4 +245,87 @@ check('what a kernel left in pstore', async (t, m) => {
   const other = await metal(m).boot(m.request);
   await other.close();
   t.equal(other.left?.(), '');
+});
+
+/** A console server that hears a key, or does not. */
+async function consoleOf(t: Test, m: Played, onKey: () => string): Promise<() => number> {
+  let heard = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.on('data', (piece) => {
+      if (!piece.includes('b')) return;
+      heard++;
+      socket.write(onKey());
+    });
+    t.teardown(() => socket.destroy());
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', () => done()));
+  t.teardown(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  m.host.console = { type: 'tcp', protocol: 'telnet', address: '127.0.0.1', port };
+  // Waited for as long as a kernel of the machine's own takes to come up.
+  Object.assign(m.host.deadlines, { post: 1, boot: 1 });
+  return () => heard;
+}
+
+/** From here on nothing answers on the machine. */
+async function fallDeaf(m: Played, machine: Machine): Promise<{ heals(): void }> {
+  let deaf = true;
+  m.deaf = () => deaf;
+  await machine.exec('anything', { timeoutMs: 10_000 });
+  await machine.died;
+  return {
+    heals: () => {
+      deaf = false;
+      m.release = KNOWN;
+      m.boots++;
+    },
+  };
+}
+
+check('a machine that answers nothing hears a key on its console', async (t, m) => {
+  let sick = { heals: () => {} };
+  const heard = await consoleOf(t, m, () => {
+    sick.heals();
+    return 'sysrq: Resetting\r\n';
+  });
+  const machine = await metal(m).boot(m.request);
+  sick = await fallDeaf(m, machine);
+  await machine.close();
+  t.equal(heard(), 1);
+  t.equal(m.release, KNOWN);
+  t.ok(existsSync(path.join(m.state, 'lease', '1.over')), 'given back');
+});
+
+check('and one that does not is switched off and on', async (t, m) => {
+  const folder = path.dirname(m.state);
+  const touch = (name: string) => ['touch', path.join(folder, name)];
+  m.host.power = { type: 'command', on: touch('on'), off: touch('off') };
+  const heard = await consoleOf(t, m, () => 'no answer\r\n');
+  const machine = await metal(m).boot(m.request);
+  const sick = await fallDeaf(m, machine);
+  const before = m.deaf;
+  m.deaf = () => {
+    if (existsSync(path.join(folder, 'on')) && before()) sick.heals();
+    return before();
+  };
+  await machine.close();
+  t.equal(heard(), 1, 'the key comes first');
+  t.ok(existsSync(path.join(folder, 'off')));
+  t.equal(m.release, KNOWN);
+});
+
+check('one that nothing helps is marked bad, with the reason', async (t, m) => {
+  await consoleOf(t, m, () => 'no answer\r\n');
+  const machine = await metal(m).boot(m.request);
+  const sick = await fallDeaf(m, machine);
+  await machine.close();
+  const error = await caught(metal(m).boot(m.request));
+  t.match(error, { code: 'host-bad', message: /does not come back to its own kernel/ });
+  sick.heals();
+  await checkHosts(clock, [m.host]);
+  // It could not be given back.
+  const other = await metalHost({ clock, host: m.host, take: true }).boot(m.request);
+  await other.close();
+  t.equal(m.release, KNOWN, 'somebody has looked: it is used again');
 });
