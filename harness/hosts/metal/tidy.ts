@@ -21,7 +21,7 @@ export async function tidy(
   before: Survey | undefined,
   console: ConsoleLog | undefined,
 ): Promise<{ left: string; bad: HilError | undefined }> {
-  const left = before === undefined ? '' : await sinceThen(link, before);
+  const left = before === undefined ? '' : await sinceThen(link, lease.guard(), before);
   if (left !== '') console?.add(Buffer.from(`\n[kvm-hil: left in pstore]\n${left}`));
   try {
     await tidyOnce(link, lease);

@@ -131,6 +131,10 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
         if (command.includes('cat /proc/sys/kernel/random/boot_id'))
           return answer(`${bootId}\n${m.release}\n`);
         if (command.includes('pidof watchdog')) return answer(m.armed);
+        if (/rm -f \/sys\/fs\/pstore/.test(command)) {
+          m.done.push(command.replace(/.*rm -f /s, 'rm '));
+          return answer('');
+        }
         if (command.includes('find /sys/fs/pstore')) return answer(`${m.pstore.join('\n')}\n`);
         if (command.includes('for file in /sys/fs/pstore'))
           return answer(`${command.match(/in (.*?);/)?.[1]}\n`);
@@ -242,6 +246,7 @@ check('what a kernel left in pstore', async (t, m) => {
   m.pstore.push('/sys/fs/pstore/dmesg-erst-2');
   await machine.close();
   t.equal(machine.left?.(), '/sys/fs/pstore/dmesg-erst-2\n', 'only what is new');
+  t.ok(m.done.includes('rm /sys/fs/pstore/dmesg-erst-2'), 'and that is taken away');
   const other = await metal(m).boot(m.request);
   await other.close();
   t.equal(other.left?.(), '');
