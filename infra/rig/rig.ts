@@ -125,6 +125,7 @@ function qemu(disk: string, vars: string | undefined, telnet: boolean, { ssh, vm
     `-drive file=${disk},format=raw,if=virtio`,
     `-netdev user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:${ssh}-:22 -device virtio-net-pci,netdev=net,romfile=`,
     '-device virtio-rng-pci -device i6300esb -action watchdog=reset',
+    `-object memory-backend-file,id=erst,size=64K,mem-path=${disk}.erst,share=on -device acpi-erst,memdev=erst`,
     `-chardev socket,id=bmc,host=127.0.0.1,port=${vm},reconnect=1`,
     '-device ipmi-bmc-extern,id=bmc0,chardev=bmc -device isa-ipmi-bt,bmc=bmc0',
     `-chardev socket,id=serial,host=127.0.0.1,port=${serial},server=on,wait=off${telnet ? ',telnet=on' : ''}`,

@@ -21,14 +21,17 @@ export async function tidy(
   before: Survey | undefined,
   console: ConsoleLog | undefined,
 ): Promise<{ left: string; bad: HilError | undefined }> {
-  const left = before === undefined ? '' : await sinceThen(link, lease.guard(), before);
-  if (left !== '') console?.add(Buffer.from(`\n[kvm-hil: left in pstore]\n${left}`));
+  let left = '';
   try {
+    if (before !== undefined) left = await sinceThen(link, lease.guard(), before);
+    if (left !== '') console?.add(Buffer.from(`\n[kvm-hil: left in pstore]\n${left}`));
     await tidyOnce(link, lease);
     return { left, bad: undefined };
   } catch (error) {
+    // It is for its new holder to judge.
+    if (lease.lost !== undefined) return { left, bad: undefined };
     const bad = hostBad(lease.host, messageOf(error));
-    if (lease.lost === undefined) await markBad(lease.host, messageOf(bad));
+    await markBad(lease.host, messageOf(bad));
     return { left, bad };
   }
 }
