@@ -6,6 +6,7 @@ import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { Survey } from '../../model/survey.ts';
+import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
@@ -17,8 +18,9 @@ const AGAIN_MS = 1000;
 /**
  * Waits for the kernel under test.
  * @param resting what the machine said on its known-good kernel
+ * @param seconds what it may take
  * @throws KernelError `boot-failed` when it panics, does not answer, or the machine went back to its own kernel;
- *   InfraError `wrong-kernel`, `host-key`
+ *   InfraError `wrong-kernel`, `not-gone`, `host-key`
  */
 export async function underTest(
   clock: Clock,
@@ -26,9 +28,8 @@ export async function underTest(
   resting: Survey,
   request: BootRequest,
   console: ConsoleLog,
+  seconds: number,
 ): Promise<SshLink> {
-  const { deadlines } = host;
-  const seconds = deadlines.shutdown + deadlines.kexec;
   const until = clock.now() + seconds * 1000;
   const panicked = console.nextLine(PANIC);
   const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);
@@ -66,6 +67,13 @@ export async function underTest(
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }
+}
+
+/** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
+export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
+  const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')}(?:\\s|$))\\d`);
+  await console.nextLine(other);
+  return { kind: 'rebooted', detail: 'the machine reset itself' };
 }
 
 // --- internal ---
