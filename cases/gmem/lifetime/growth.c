@@ -157,7 +157,7 @@ static void host_touched(struct work *w)
 }
 
 #define ATTRIBUTES_GPA	LIFE_GPA(32)
-#define ATTRIBUTES_SIZE	PAGES(4096)
+#define ATTRIBUTES_SIZE	PAGES(16384)
 
 /* What a VM has noted of its addresses goes with it. */
 static void vm_with_attributes(struct work *w)

@@ -3,7 +3,7 @@
 // there, and each machine that is closed goes back there.
 import { type Clock, interruption } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
-import { type HilError, InterruptedError, KernelError } from '../../errors.ts';
+import { type HilError, InterruptedError, KernelError, messageOf } from '../../errors.ts';
 import type { BootMethod, LabHost } from '../../model/lab.ts';
 import type { LeaseState } from '../../model/lease.ts';
 import type { Survey } from '../../model/survey.ts';
@@ -250,7 +250,11 @@ class Metal {
     const first = await takeLease(host, this.link, how).catch(async (error: unknown) => {
       if (!(error instanceof UnknownLease)) throw error;
       this.link?.close();
-      this.link = await wake(host, wish);
+      this.link = await wake(host, wish).catch(async (lost: unknown) => {
+        // Whoever wants it next would wait for us.
+        await markBad(host, `whether its lease is ours could not be asked: ${messageOf(lost)}`);
+        throw lost;
+      });
       return takeLease(host, this.link, { ...how, supersedes: error.token });
     });
     this.held = first;

@@ -4,11 +4,11 @@ import t from 'tap';
 import { GRUB } from '../hosts/metal/played-loader.ts';
 import type { PlayedSetup } from '../hosts/metal/played-setup.ts';
 import { MACHINE_FAULTS } from '../hosts/metal/played-words.ts';
-import { check, checkBlame, isAsked, runWith } from './faulty-run.ts';
-import { THOROUGH, verdictsOf } from './fixture.ts';
+import { check, checkBlame, EVERY_STEP, isAsked, runWith } from './faulty-run.ts';
+import { verdictsOf } from './fixture.ts';
 
 /** As STRIDE of metal-faults: what is new here is found by fewer. */
-const STRIDE_ONCE = THOROUGH ? 1 : 31;
+const STRIDE_ONCE = EVERY_STEP ? 1 : 31;
 const ONCE: Partial<PlayedSetup> = { says: GRUB, more: { boot: ['once'] }, hearsKeys: true };
 
 t.test('through the boot loader', async (t) => {

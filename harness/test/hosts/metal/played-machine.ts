@@ -101,6 +101,11 @@ export class PlayedMachine {
     return this.up && this.kernel === 'known' && !this.disk.held();
   }
 
+  /** Nobody had it yet: how it is, up or starting, is nothing that a runner has done. */
+  wasNeverLeased(): boolean {
+    return this.kernel === 'known' && this.disk.token() === 0;
+  }
+
   isTaken(): boolean {
     return this.taken;
   }
