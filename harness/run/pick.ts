@@ -7,7 +7,7 @@ import type { Host, HostLease } from '../hosts/host.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import type { BootMethod, LabHost } from '../model/lab.ts';
 import { methodLacks } from '../model/survey.ts';
-import { checkHosts, type HostReport } from './host-check.ts';
+import { checkHosts, type HostReport, isReady } from './host-check.ts';
 import { chooseHosts, isBuiltIn, readLabs } from './labs.ts';
 
 export type HostWish = { name: string } | { selector: string; candidates: LabHost[] };
@@ -59,7 +59,7 @@ export async function likelyHosts(
   for (const wish of wishes) {
     if ('name' in wish) continue;
     const reports = await checkHosts(clock, left(wish.candidates, names));
-    const free = reports.find((one) => isReady(one, method) && one.lease?.held !== true);
+    const free = reports.find((one) => isBootable(one, method) && one.lease?.held !== true);
     if (free === undefined) throw noneFree(wish.selector, reports, new Map(), method);
     names.add(free.host.name);
   }
@@ -99,8 +99,9 @@ function left(candidates: readonly LabHost[], names: ReadonlySet<string>): LabHo
   return candidates.filter((one) => !names.has(one.name));
 }
 
-function isReady({ error, lacks, host, survey }: HostReport, method: BootMethod | undefined): boolean {
-  if (error !== undefined || survey === undefined || lacks.length > 0) return false;
+function isBootable(report: HostReport, method: BootMethod | undefined): boolean {
+  const { host, survey } = report;
+  if (!isReady(report) || survey === undefined) return false;
   if (method === undefined) return true;
   return host.boot.includes(method) && methodLacks(survey, method).length === 0;
 }
@@ -111,7 +112,7 @@ async function pickOne(
   { clock, take, method, signal }: PickOptions,
 ): Promise<{ host: Host; lease: HostLease }> {
   const reports = await checkHosts(clock, candidates);
-  const ready = reports.filter((one) => isReady(one, method));
+  const ready = reports.filter((one) => isBootable(one, method));
   const free = ready.filter((one) => one.lease?.held !== true);
   const refused = new Map<string, HilError>();
   const tries = [...free.map((one) => ({ one, force: false }))];
@@ -147,7 +148,7 @@ function noneFree(
     const seen = refused.get(host.name) ?? error;
     if (seen !== undefined) return seen.message;
     if (lacks[0] !== undefined) return `${host.name} is not ready: ${lacks[0].what}`;
-    if (!isReady(report, method)) return `${host.name} cannot be booted by ${method ?? '?'}`;
+    if (!isBootable(report, method)) return `${host.name} cannot be booted by ${method ?? '?'}`;
     return `${host.name} is leased to ${lease?.owner ?? '?'}: ${lease?.purpose ?? '?'}`;
   };
   return new InfraError({

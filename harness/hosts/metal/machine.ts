@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine of the inventory on the kernel under test: commands over SSH, each refused there once the lease is lost.
 import { type Clock, within } from '../../effects/clock.ts';
-import type { RemoteResult, SshLink } from '../../effects/ssh.ts';
+import { remoteResult } from '../../effects/kept.ts';
+import type { SshLink } from '../../effects/ssh.ts';
 import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { Machine } from '../host.ts';
@@ -56,7 +57,7 @@ export function metalMachine(parts: MachineParts): Machine {
   const orGone = (command: string) => (error: unknown) => {
     if (lease.lost === undefined) throw error;
     link.close();
-    return lostResult(command);
+    return remoteResult(command, { lost: true });
   };
   return {
     release,
@@ -97,19 +98,4 @@ async function howItIs({ clock, lease, bootId }: MachineParts, broke: string): P
   } finally {
     again.close();
   }
-}
-
-// What a command on a machine that is somebody else's comes to.
-function lostResult(command: string): RemoteResult {
-  return {
-    command,
-    exitCode: null,
-    signal: null,
-    timedOut: false,
-    lost: true,
-    stdout: '',
-    stderr: '',
-    truncated: false,
-    durationMs: 0,
-  };
 }

@@ -3,6 +3,7 @@
 // driver. It goes wrong in a chosen way at a chosen step; a step is a connection, a command, or a switch of its power.
 import { type Clock, within } from '../../../effects/clock.ts';
 import type { CommandResult } from '../../../effects/exec.ts';
+import { remoteResult } from '../../../effects/kept.ts';
 import type { RemoteOptions, RemoteResult, SshLink } from '../../../effects/ssh.ts';
 import { InfraError } from '../../../errors.ts';
 import type { Machine } from '../../../hosts/host.ts';
@@ -12,7 +13,7 @@ import type { LabHost } from '../../../model/lab.ts';
 import { PlayedLease } from './played-lease.ts';
 import { PlayedLoader } from './played-loader.ts';
 import { type PlayedSetup, playedHost } from './played-setup.ts';
-import { LOOKS, type MachineFault, resultOf, SURVEY, withoutGuards, words } from './played-words.ts';
+import { LOOKS, type MachineFault, SURVEY, withoutGuards, words } from './played-words.ts';
 
 type Kernel = 'known' | 'ours' | 'other';
 
@@ -149,12 +150,12 @@ export class PlayedMachine {
       shell: async () => {},
       exec: async (command, o) => {
         const started = this.clock.now();
-        const gone = closed.then(() => resultOf(command, { lost: true, exitCode: null }));
+        const gone = closed.then(() => remoteResult(command, { lost: true }));
         const isOpen = this.links.has(lose);
         const work = isOpen ? Promise.race([gone, this.carryOut(command, o)]) : gone;
         const timed = await within(this.clock, o.timeoutMs, work);
         this.overdueMs = Math.max(this.overdueMs, this.clock.now() - started - o.timeoutMs);
-        return timed.timedOut ? resultOf(command, { timedOut: true, exitCode: null }) : timed.value;
+        return timed.timedOut ? remoteResult(command, { timedOut: true }) : timed.value;
       },
     };
   }
@@ -171,7 +172,7 @@ export class PlayedMachine {
     if (this.hung || this.clock.now() < this.reachableFrom) return new Promise(() => {});
     const [bare, tokens] = withoutGuards(command);
     const valid = tokens.every((token) => this.lease().isValid(token));
-    if (!valid) return resultOf(command, { exitCode: 75 });
+    if (!valid) return remoteResult(command, { exitCode: 75 });
     this.onCommand(bare);
     if (this.taken && tokens.length === 0 && !LOOKS.test(bare)) this.trespasses.push(bare);
     if (kind === 'garbage' && !bare.startsWith('exec ')) {
@@ -180,15 +181,15 @@ export class PlayedMachine {
       return { ...answer, stdout: '\u0000}{ noise\n', exitCode: 0 };
     }
     const answer = this.setup.play?.(bare);
-    const result = answer === undefined ? await this.perform(bare, o) : resultOf(command, answer);
+    const result = answer === undefined ? await this.perform(bare, o) : remoteResult(command, answer);
     if (kind !== 'cut-after') return result;
     this.cut(CUT_MS);
     return new Promise(() => {});
   }
 
   private async perform(command: string, o: RemoteOptions): Promise<RemoteResult> {
-    const say = (stdout: string, exitCode = 0) => resultOf(command, { stdout, exitCode });
-    const refused = () => resultOf(command, { exitCode: 1, stderr: this.refusal });
+    const say = (stdout: string, exitCode = 0) => remoteResult(command, { stdout, exitCode });
+    const refused = () => remoteResult(command, { exitCode: 1, stderr: this.refusal });
     const lease = /^sh -s -- \/var\/lib\/kvm-hil\/lease (.*)$/.exec(command);
     if (lease !== null) {
       // Where the kernel under test runs, the lease is in its RAM.
@@ -196,7 +197,7 @@ export class PlayedMachine {
         words(lease[1] ?? ''),
         this.canWrite || this.ram !== undefined,
       );
-      return resultOf(command, {
+      return remoteResult(command, {
         stdout: text,
         exitCode: status,
         stderr: status === 1 ? this.refusal : '',
@@ -211,7 +212,7 @@ export class PlayedMachine {
     if (command.includes('pidof watchdog')) return say('/dev/watchdog0\n');
     const asked = this.loader.answer(command, this.files, this.canWrite);
     if (asked !== undefined)
-      return resultOf(command, asked.exitCode === 1 ? { ...asked, stderr: this.refusal } : asked);
+      return remoteResult(command, asked.exitCode === 1 ? { ...asked, stderr: this.refusal } : asked);
     if (this.kernel === 'ours' && this.inner !== undefined) return this.inner.exec(command, o);
     const there = /^\[ -e (\S+\/images\/[0-9a-f]{64}) \]/.exec(command);
     if (there !== null) return say('', this.files.has(there[1] ?? '') ? 0 : 1);
