@@ -44,6 +44,7 @@ export async function bringHome(away: Away): Promise<{ link: SshLink } | { bad: 
   try {
     return { link: await byAsking(away) };
   } catch (error) {
+    away.link?.close();
     return byForce(away, error);
   }
 }

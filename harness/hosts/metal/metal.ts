@@ -18,7 +18,7 @@ import { bringHome } from './ladder.ts';
 import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
 import { metalMachine } from './machine.ts';
 import { underTest } from './proof.ts';
-import { reach, survey } from './reach.ts';
+import { closeLate, reach, survey } from './reach.ts';
 import { bootIdOf, mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
 import { openSerial } from './serial.ts';
@@ -198,7 +198,10 @@ class Metal {
       link.close();
       this.link = undefined;
       const up = underTest(clock, host, resting, request, console, way.seconds);
-      const fresh = await Promise.race([up, interrupted.promise]);
+      const fresh = await Promise.race([up, interrupted.promise]).catch((error: unknown) => {
+        closeLate(up);
+        throw error;
+      });
       this.link = fresh;
       this.leaving = undefined;
       const mine = guarded(fresh, lease);

@@ -10,7 +10,7 @@ import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
-import { reachWithin } from './reach.ts';
+import { closeLate, reachWithin } from './reach.ts';
 
 const COMMAND_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
@@ -31,6 +31,8 @@ export async function underTest(
   seconds: number,
 ): Promise<SshLink> {
   const until = clock.now() + seconds * 1000;
+  const enough = new AbortController();
+  const signal = AbortSignal.any([request.signal, enough.signal]);
   const panicked = console.nextLine(PANIC);
   const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);
   let stayed = false;
@@ -38,16 +40,18 @@ export async function underTest(
     const left = until - clock.now();
     if (left <= 0 && stayed) throw notGone(host, seconds);
     if (left <= 0) throw failed(`it did not answer SSH in ${seconds} s`);
-    const tried = await within(
-      clock,
-      left,
-      Promise.race([reachWithin(clock, host, left, request.signal), panicked]),
-    ).catch((error: unknown) => {
+    const reaching = reachWithin(clock, host, left, signal);
+    const tried = await within(clock, left, Promise.race([reaching, panicked])).catch((error: unknown) => {
       if (error instanceof InfraError && error.code === 'ssh-failed') return undefined;
       throw error;
     });
-    if (tried === undefined || tried.timedOut) continue;
-    if (typeof tried.value === 'string') throw failed(tried.value);
+    if (tried === undefined) continue;
+    if (tried.timedOut || typeof tried.value === 'string') closeLate(reaching);
+    if (tried.timedOut) continue;
+    if (typeof tried.value === 'string') {
+      enough.abort();
+      throw failed(tried.value);
+    }
     const link = tried.value;
     const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
       timeoutMs: COMMAND_TIMEOUT_MS,

@@ -124,6 +124,14 @@ export function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
+/** Nobody waits for it any more: a connection that nobody closes keeps its process from ending. */
+export function closeLate(reaching: Promise<SshLink>): void {
+  reaching.then(
+    (link) => link.close(),
+    () => {},
+  );
+}
+
 /** Resolves when the link is gone, or with false when it is still there after `ms`. */
 export async function isGone(clock: Clock, link: SshLink, ms: number): Promise<boolean> {
   return !(await within(clock, ms, link.closed)).timedOut;

@@ -111,6 +111,11 @@ export class PlayedMachine {
     return this.taken;
   }
 
+  /** Connections that nobody has closed. */
+  get open(): number {
+    return this.links.size;
+  }
+
   /** The lease that commands see now. */
   lease(): PlayedLease {
     return this.ram ?? this.disk;
