@@ -44,6 +44,11 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     'base',
   ] as const;
 
+  const boot = [
+    '--boot <method>',
+    'how machines of the inventory are booted: kexec, or once (by their boot loader)',
+  ] as const;
+
   program
     .command('run')
     .description('the main job: build base and series, boot both, run the cases, judge')
@@ -71,6 +76,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--output <folder>', 'the run folder (default: a new one below results/runs)')
     .option('--self-check', 'test the tester on each host even if an earlier run did')
     .option('--take', 'take machines from whoever has leased them')
+    .option(...boot)
     .option('--dry-run', 'only say what would be done')
     .addHelpText(
       'after',
@@ -101,6 +107,7 @@ Examples:
     .option(...series)
     .option(...kconfig)
     .option('--host <name>', 'where to boot', 'qemu')
+    .option(...boot)
     .option('--parameter <text>', 'one more kernel parameter (repeatable)', collect, [])
     .addHelpText(
       'after',

@@ -12,11 +12,12 @@ import { takeLease } from '../run/lease.ts';
 import { pickHosts, readWishes } from '../run/pick.ts';
 import { type BuildOptions, buildImages } from './build.ts';
 import { type Context, openContext } from './context.ts';
-import { kconfigOption } from './options.ts';
+import { bootOption, kconfigOption } from './options.ts';
 
 export interface BootOptions extends BuildOptions {
   host: string;
   parameter: string[];
+  boot?: string;
 }
 
 const COMMAND_TIMEOUT_MS = 24 * 60 * 60 * 1000;
@@ -35,14 +36,15 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
     }
     const { wishes, metal } = await readWishes([o.host]);
     const wanted = kconfigOption(o.kconfig);
+    const method = bootOption(o.boot);
     const kconfig = metal ? forMetal(wanted) : wanted;
     const [built] = await buildImages({ ...o, kconfig }, context);
     if (built === undefined) throw new Error('nothing was built');
     const program = await ensureProgram(signal);
-    const picked = await pickHosts(wishes, { clock: realClock, take: false, signal });
+    const picked = await pickHosts(wishes, { clock: realClock, take: false, method, signal });
     try {
       const slow = kconfig.endsWith('debug');
-      const [host] = await openHosts(picked.names, program.file, slow, false, picked.open);
+      const [host] = await openHosts(picked.names, program.file, slow, { picked: picked.open, method });
       if (host === undefined) throw new Error(`${o.host} did not open`);
       const lease = await takeLease(host, sink, signal, { purpose: 'kvm-hil boot' });
       try {
@@ -76,7 +78,8 @@ async function bootOn(host: Host, o: BootOn, { sink, signal }: Context): Promise
   const consoleFile = await newLog('boot-console.log');
   const machine = await host.boot({ image, parameters: o.parameter, consoleFile, program, signal });
   const ms = performance.now() - started;
-  sink({ type: 'host.booted', ...about, release: machine.release, how, ms });
+  const came = [...how, ...(machine.how ?? [])];
+  sink({ type: 'host.booted', ...about, release: machine.release, how: came, ms });
   try {
     if (command.length > 0) {
       const done = machine.exec(command.join(' '), {

@@ -8,6 +8,7 @@ import type { Host } from '../hosts/host.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
 import type { KconfigName } from '../kernel/configure.ts';
 import type { Series } from '../kernel/series.ts';
+import type { BootMethod } from '../model/lab.ts';
 import type { ResultDocument } from '../model/result.ts';
 import { type FlowOptions, runFlow } from '../run/flow.ts';
 import { openHosts } from '../run/hosts.ts';
@@ -24,6 +25,8 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   take?: boolean;
   /** Hosts that were leased when they were chosen. */
   picked?: ReadonlyMap<string, Host>;
+  /** How machines are booted, instead of what the inventory prefers. */
+  method?: BootMethod | undefined;
   reporter: (result: ResultDocument) => string;
 }
 
@@ -52,7 +55,7 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
       record,
       workshop:
         base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u.take, u.picked),
+      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u),
       alwaysSelfCheck: u.alwaysSelfCheck,
       ...begun,
       signal,

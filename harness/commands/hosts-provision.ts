@@ -3,6 +3,7 @@
 import { realClock } from '../effects/clock.ts';
 import { EXIT } from '../errors.ts';
 import { installedOn, type Provisioned, provision } from '../run/provision.ts';
+import { hostText } from './host-text.ts';
 import { onEach } from './hosts-each.ts';
 
 /** @returns 0 when kernels can be booted on each of them now, else 3 */
@@ -36,5 +37,5 @@ function describe(
     ...(ever === 0 ? [] : [`${ever} packages there are ours, and stay`]),
     ...(facts === undefined ? [] : [`facts: ${facts}`]),
   ];
-  return `${host.name}: ${ready ? 'ready' : 'not ready'}\n${lines.map((line) => `    ${line}\n`).join('')}`;
+  return hostText(host.name, ready ? 'ready' : 'not ready', lines);
 }

@@ -4,8 +4,9 @@ import { realClock } from '../effects/clock.ts';
 import { table } from '../effects/table.ts';
 import { EXIT } from '../errors.ts';
 import type { LabHost } from '../model/lab.ts';
-import { checkHosts, type HostReport } from '../run/host-check.ts';
+import { checkHosts, type HostReport, isReady } from '../run/host-check.ts';
 import { chooseHosts, labFolders, readLabs } from '../run/labs.ts';
+import { hostErrorText, hostText } from './host-text.ts';
 
 /** @param selectors names, tags (`tag:amd`), globs; all without any */
 export async function hostsListCommand(selectors: readonly string[]): Promise<number> {
@@ -36,16 +37,9 @@ export async function hostsCheckCommand(selectors: readonly string[]): Promise<n
 
 // --- internal ---
 
-function isReady(report: HostReport): boolean {
-  return report.error === undefined && report.lacks.length === 0;
-}
-
 function describe(report: HostReport): string {
   const { host, error, survey, lease, lacks } = report;
-  if (error !== undefined) {
-    const more = [error.detail, error.hint].flatMap((text) => (text === undefined ? [] : text.split('\n')));
-    return lines(host.name, `cannot be looked at: ${error.message}`, more);
-  }
+  if (error !== undefined) return hostErrorText(host.name, error, 'cannot be looked at: ');
   const about = (name: string) => survey?.get(name) ?? '?';
   const facts = [
     `${about('distribution')}, Linux ${about('release')}, ${about('firmware')}`,
@@ -53,9 +47,5 @@ function describe(report: HostReport): string {
     lease?.held === true ? `leased to ${lease.owner}: ${lease.purpose}` : 'free',
     ...lacks.map(({ what, hint }) => `lacking: ${what}; ${hint}`),
   ];
-  return lines(host.name, isReady(report) ? 'ready' : 'not ready', facts);
-}
-
-function lines(name: string, state: string, more: readonly string[]): string {
-  return `${name}: ${state}\n${more.map((line) => `    ${line}\n`).join('')}`;
+  return hostText(host.name, isReady(report) ? 'ready' : 'not ready', facts);
 }

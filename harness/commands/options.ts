@@ -3,6 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import { UsageError } from '../errors.ts';
 import { isKconfigName, KCONFIGS, type KconfigName } from '../kernel/configure.ts';
+import { BOOT_METHODS, type BootMethod } from '../model/lab.ts';
 import { REPORTERS, type Reporter } from '../report/registry.ts';
 
 export function kconfigOption(name: string): KconfigName {
@@ -12,6 +13,12 @@ export function kconfigOption(name: string): KconfigName {
     message: `--kconfig ${name} is not known`,
     hint: `one of ${Object.keys(KCONFIGS).join(', ')}`,
   });
+}
+
+/** How machines of the inventory are booted; undefined: as the inventory prefers. */
+export function bootOption(name: string | undefined): BootMethod | undefined {
+  if (name === undefined) return undefined;
+  return namedOption('boot', name, Object.fromEntries(BOOT_METHODS.map((one) => [one, one])));
 }
 
 export function formatOption(name: string): Reporter {

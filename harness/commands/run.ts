@@ -8,6 +8,7 @@ import { UsageError } from '../errors.ts';
 import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
 import { forMetal } from '../kernel/configure.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
+import type { BootMethod } from '../model/lab.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, type Unit, unitId } from '../model/plan.ts';
 import type { KernelRole, SeriesOrigin } from '../model/result.ts';
@@ -19,7 +20,7 @@ import { type HostWish, likelyHosts, type PickedHosts, pickHosts, readWishes } f
 import { carryOut, type Undertaking } from './carry-out.ts';
 import { openContext } from './context.ts';
 import { newRun, shellWords } from './folder.ts';
-import { countOption, formatOption, kconfigOption, seedOption } from './options.ts';
+import { bootOption, countOption, formatOption, kconfigOption, seedOption } from './options.ts';
 
 export interface RunOptions {
   base?: string;
@@ -36,6 +37,7 @@ export interface RunOptions {
   output?: string;
   selfCheck?: boolean;
   take?: boolean;
+  boot?: string;
   dryRun?: boolean;
 }
 
@@ -45,6 +47,7 @@ const ROUNDS_MAX = 100_000;
 export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
   const wanted = kconfigOption(o.kconfig);
+  const method = bootOption(o.boot);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const selectors = o.host.length === 0 ? ['qemu'] : o.host;
   const { wishes, metal } = await readWishes(selectors);
@@ -58,13 +61,13 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const seed = seedOption(o.seed);
   const unitsOn = (hosts: readonly string[]) => planUnits(cases, kernels, hosts, [null], rounds);
   if (o.dryRun === true) {
-    const hosts = await likelyHosts(wishes, realClock);
+    const hosts = await likelyHosts(wishes, realClock, method);
     process.stdout.write(describePlan(o, kconfig, series, kernels, hosts, unitsOn(hosts).map(unitId)));
     return 0;
   }
-  const picked = await pickInterruptibly(wishes, o.take === true);
+  const picked = await pickInterruptibly(wishes, o.take === true, method);
   try {
-    const planned = { base, series, kconfig, seed, reporter, all, units: unitsOn(picked.names) };
+    const planned = { base, series, kconfig, method, seed, reporter, all, units: unitsOn(picked.names) };
     return await runPlanned(o, planned, picked);
   } finally {
     await picked.release();
@@ -73,14 +76,14 @@ export async function runCommand(o: RunOptions): Promise<number> {
 
 // --- internal ---
 
-interface Planned extends Pick<Undertaking, 'base' | 'series' | 'kconfig' | 'reporter'> {
+interface Planned extends Pick<Undertaking, 'base' | 'series' | 'kconfig' | 'method' | 'reporter'> {
   seed: string;
   all: CaseFiles[];
   units: Unit[];
 }
 
 async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts): Promise<number> {
-  const { base, series, kconfig, seed, reporter, all, units } = planned;
+  const { base, series, kconfig, method, seed, reporter, all, units } = planned;
   const hosts = picked.names;
   const created = realClock.wall();
   const slug = series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-');
@@ -113,17 +116,22 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
   const alwaysSelfCheck = o.selfCheck === true;
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
   const take = o.take === true;
-  const undertaking = { record, alwaysSelfCheck, take, picked: picked.open, base, series, kconfig, reporter };
+  const what = { record, alwaysSelfCheck, base, series, kconfig, reporter };
+  const undertaking = { ...what, take, method, picked: picked.open };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
 }
 
 // Machines may be waited for before there is a run.
-async function pickInterruptibly(wishes: readonly HostWish[], take: boolean): Promise<PickedHosts> {
+async function pickInterruptibly(
+  wishes: readonly HostWish[],
+  take: boolean,
+  method: BootMethod | undefined,
+): Promise<PickedHosts> {
   const context = openContext();
   try {
-    return await pickHosts(wishes, { clock: realClock, take, signal: context.signal });
+    return await pickHosts(wishes, { clock: realClock, take, method, signal: context.signal });
   } finally {
     context.close();
   }
@@ -201,6 +209,7 @@ function commandLine(o: RunOptions, seed: string): string {
   add('tag', o.tag);
   add('skip-tag', o.skipTag);
   if (o.kconfig !== 'base') add('kconfig', [o.kconfig]);
+  if (o.boot !== undefined) add('boot', [o.boot]);
   if (o.repeat !== '1') add('repeat', [o.repeat]);
   add('seed', [seed]);
   return shellWords(words);

@@ -21,6 +21,22 @@ export interface RemoteResult {
 /** How a command ended. */
 export type Ending = Pick<RemoteResult, 'exitCode' | 'signal' | 'timedOut' | 'lost'>;
 
+/** What a command comes to that printed nothing and ended well, but for what `more` says. */
+export function remoteResult(command: string, more: Partial<RemoteResult> = {}): RemoteResult {
+  return {
+    command,
+    exitCode: more.lost === true || more.timedOut === true ? null : 0,
+    signal: null,
+    stdout: '',
+    stderr: '',
+    timedOut: false,
+    lost: false,
+    truncated: false,
+    durationMs: 0,
+    ...more,
+  };
+}
+
 /** Collects while the command runs; its time runs from here. */
 export class CommandOutput {
   readonly stdout: KeptBytes;

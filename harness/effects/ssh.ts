@@ -17,6 +17,8 @@ export interface SshTarget {
   agent?: string;
   /** The host's public key as a wire blob; any other key ends the connection. */
   hostKey: Buffer;
+  /** A connection on which the host says nothing for so long is gone, in milliseconds; by default only TCP can tell. */
+  silentMs?: number;
 }
 
 export interface RemoteOptions {
@@ -40,6 +42,7 @@ export interface SshLink {
 }
 
 const KEY_TRIES = 20;
+const KEEPALIVES_MAX = 8;
 
 /** A key pair, for a user or a host: private key in OpenSSH form, public key as a line for authorized_keys. */
 export function newSshKey(): { privateKey: string; publicLine: string } {
@@ -95,7 +98,8 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
       ...(target.privateKey === undefined ? {} : { privateKey: target.privateKey }),
       ...(target.agent === undefined ? {} : { agent: target.agent }),
       readyTimeout: timeoutMs,
-      keepaliveInterval: 0,
+      keepaliveInterval: Math.floor((target.silentMs ?? 0) / KEEPALIVES_MAX),
+      keepaliveCountMax: KEEPALIVES_MAX,
       hostVerifier: (key: Buffer) => {
         const expected = key.equals(target.hostKey);
         if (!expected) stranger = key;

@@ -83,6 +83,8 @@ export interface Machine {
   readonly release: string;
   /** Path of kvm-cases on the machine. */
   readonly program: string;
+  /** How this boot came about, in words for the user: method, time. */
+  readonly how?: readonly string[];
   readonly console: Console;
   /** Resolves when the machine is gone on its own: it exited, panicked, or the link broke. */
   readonly died: Promise<Death>;
@@ -93,6 +95,8 @@ export interface Machine {
   provoke(): Promise<void>;
   /** Ends the machine and everything that belongs to it. Never throws, may be called twice. */
   close(): Promise<void>;
+  /** What the kernel left behind for after its death, once the machine is closed; empty when nothing. */
+  left?(): string;
 }
 
 export interface Console {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A host that replays a script on any clock, and goes wrong at a chosen step: how the flow is tested without a machine.
 import { type Clock, within } from '../effects/clock.ts';
+import { remoteResult } from '../effects/kept.ts';
 import type { RemoteOptions, RemoteResult } from '../effects/ssh.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import type { Death } from '../model/verdict.ts';
@@ -139,22 +140,22 @@ class ScriptedMachine implements Machine {
   };
 
   async exec(command: string, o: RemoteOptions): Promise<RemoteResult> {
-    if (this.dead || this.closed) return this.result(command, { lost: true });
+    if (this.dead || this.closed) return remoteResult(command, { lost: true });
     if (command.includes('cat /dev/kmsg')) return this.follow(command, o);
     const fault = this.next();
     if (fault === 'link-lost' || fault === 'infra-boot' || fault === 'kernel-boot') {
       this.die({ kind: 'link-lost', detail: 'scripted: the link broke' });
-      return this.result(command, { lost: true });
+      return remoteResult(command, { lost: true });
     }
     if (fault === 'exited') {
       this.die({ kind: 'exited', detail: 'scripted: the machine went away' });
-      return this.result(command, { lost: true });
+      return remoteResult(command, { lost: true });
     }
     if (fault === 'silent') this.silent = true;
     const garbage = fault === 'garbage' ? '\u0000}{ not a line of the protocol\n' : '';
     const work = this.silent ? new Promise<RemoteResult>(() => {}) : this.perform(command, o, garbage);
     const timed = await within(this.script.clock, o.timeoutMs, work);
-    return timed.timedOut ? this.result(command, { timedOut: true }) : timed.value;
+    return timed.timedOut ? remoteResult(command, { timedOut: true }) : timed.value;
   }
 
   async shell(): Promise<void> {}
@@ -176,19 +177,19 @@ class ScriptedMachine implements Machine {
       await this.script.clock.sleep(COMMAND_MS);
       const text = `${garbage}${JSON.stringify({ ...this.script.facts, release: this.release })}\n`;
       say(text);
-      return this.result(command, { stdout: text });
+      return remoteResult(command, { stdout: text });
     }
     const settled = /echo '<7>(.*)' >\/dev\/kmsg$/.exec(command);
     if (settled !== null) {
       await this.script.clock.sleep(COMMAND_MS);
       for (const line of this.script.settleLog ?? []) this.logLine(line);
       this.logLine(settled[1] ?? '');
-      return this.result(command, {});
+      return remoteResult(command);
     }
     const id = /--id (\S+) (?:--exec -- )?(\S+)/.exec(command);
     if (id === null) {
       await this.script.clock.sleep(COMMAND_MS);
-      return this.result(command, {});
+      return remoteResult(command);
     }
     return this.performCase(command, o, id[1] ?? '', id[2] ?? '', say, garbage);
   }
@@ -212,7 +213,7 @@ class ScriptedMachine implements Machine {
     if (play.dies !== undefined) {
       say(text);
       this.die(play.dies);
-      return this.result(command, { stdout: text, lost: true });
+      return remoteResult(command, { stdout: text, lost: true });
     }
     if (play.silent === true) {
       this.silent = true;
@@ -226,14 +227,14 @@ class ScriptedMachine implements Machine {
     if (diesAfter !== undefined) setImmediate(() => this.die(diesAfter));
     const { keepBytes = text.length } = o;
     const kept = { stdout: text.slice(0, keepBytes), truncated: text.length > keepBytes };
-    return this.result(command, { ...kept, exitCode: play.exitCode ?? 0 });
+    return remoteResult(command, { ...kept, exitCode: play.exitCode ?? 0 });
   }
 
   private async follow(command: string, o: RemoteOptions): Promise<RemoteResult> {
     this.kmsgOut = o.onStdout;
     for (const line of this.log) o.onStdout?.(Buffer.from(line));
     await this.died;
-    return this.result(command, { lost: true });
+    return remoteResult(command, { lost: true });
   }
 
   private logLine(text: string): void {
@@ -242,20 +243,5 @@ class ScriptedMachine implements Machine {
     this.log.push(line);
     this.consoleText += `[    0.${String(seq).padStart(6, '0')}] ${text}\n`;
     this.kmsgOut?.(Buffer.from(line));
-  }
-
-  private result(command: string, more: Partial<RemoteResult>): RemoteResult {
-    return {
-      command,
-      exitCode: more.lost === true || more.timedOut === true ? null : 0,
-      signal: null,
-      stdout: '',
-      stderr: '',
-      timedOut: false,
-      lost: false,
-      truncated: false,
-      durationMs: 0,
-      ...more,
-    };
   }
 }

@@ -2,7 +2,9 @@
 // The inventory: the machines of a lab, how each is reached, and what may be done to it. A description holds no secret,
 // only where one is.
 
-export type BootMethod = 'kexec' | 'once';
+/** How a machine gets into a kernel: from the kernel that runs, or through its boot loader, once. */
+export const BOOT_METHODS = ['kexec', 'once'] as const;
+export type BootMethod = (typeof BOOT_METHODS)[number];
 
 export type PowerSpec =
   | { type: 'none' }
@@ -12,7 +14,8 @@ export type PowerSpec =
 
 export type ConsoleSpec =
   | { type: 'none' }
-  | { type: 'tcp'; address: string; port: number }
+  /** A console server; one that speaks telnet, by default none, can be asked for a BREAK. */
+  | { type: 'tcp'; protocol?: 'raw' | 'telnet'; address: string; port: number }
   | { type: 'serial'; device: string; baud: number }
   /** Serial over LAN of the BMC that `power` names. */
   | { type: 'ipmi' };
@@ -38,6 +41,8 @@ export interface Deadlines {
   kexec: number;
   /** From asking for a reboot until the kernel has let go. */
   shutdown: number;
+  /** How long the kernel under test may be silent before a watchdog in hardware resets it. */
+  watchdog: number;
 }
 
 export interface LabHost {
@@ -80,7 +85,13 @@ export interface LabDocument {
 export type HostDocument = Pick<LabHost, 'name' | 'driver' | 'address' | 'host_key'> &
   Partial<Omit<LabHost, 'deadlines' | 'lab' | 'file'>> & { deadlines?: Partial<Deadlines> };
 
-export const DEADLINES: Readonly<Deadlines> = { post: 300, boot: 180, kexec: 120, shutdown: 60 };
+export const DEADLINES: Readonly<Deadlines> = {
+  post: 300,
+  boot: 180,
+  kexec: 120,
+  shutdown: 60,
+  watchdog: 60,
+};
 
 /** What a host is when its file says no more. */
 export function labHosts(document: LabDocument, file: string): LabHost[] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What infra/provision/host/survey.sh says of a machine, and what that machine lacks. The text comes from a machine that
 // is not to be trusted: names are known ones, values bounded.
-import type { LabHost } from './lab.ts';
+import type { BootMethod, LabHost } from './lab.ts';
 
 export type Survey = ReadonlyMap<string, string>;
 
@@ -34,14 +34,18 @@ export function parseSurvey(text: string): Survey {
  * @param survey of the kernel that the machine rests on
  * @param offSeconds how far its clock is from ours
  */
-export function lacksOf(survey: Survey, host: Pick<LabHost, 'cpu' | 'boot'>, offSeconds: number): Lack[] {
+export function lacksOf(
+  survey: Survey,
+  host: Pick<LabHost, 'cpu' | 'boot' | 'power' | 'unattended_ok'>,
+  offSeconds: number,
+): Lack[] {
   const system = survey.get('system');
   if (system !== 'Linux') {
     const what =
       system === undefined ? 'it answers nothing that makes sense' : `it runs ${system}, not Linux`;
     return [{ what, hint: 'kernels are booted from a Linux system' }];
   }
-  const rules: [lacking: boolean, lack: Lack][] = [
+  const rules: Rule[] = [
     [survey.get('arch') !== 'x86_64', lack(`it is ${survey.get('arch') ?? '?'}`, 'only x86_64 is supported')],
     [survey.get('uid') !== '0', lack('the user is not root', 'set user: root')],
     ...processorRules(survey, host),
@@ -75,10 +79,53 @@ export function lacksOf(survey: Survey, host: Pick<LabHost, 'cpu' | 'boot'>, off
       survey.get('net_address') === undefined && has(survey, 'ip'),
       lack('no IPv4 address leads back to this machine', 'kernels under test are reached over IPv4'),
     ],
-    ...(host.boot.includes('kexec') ? kexecRules(survey) : []),
-    ...(host.boot.includes('once') ? onceRules(survey) : []),
+    [
+      mayHang(survey, host),
+      lack(
+        'nothing can bring it back when it hangs: it has neither power nor a watchdog',
+        'say how it is switched, load the driver of its watchdog, or set unattended_ok: true',
+      ),
+    ],
   ];
-  return rules.filter(([lacking]) => lacking).map(([, one]) => one);
+  const common = broken(rules);
+  return methodFor(survey, host.boot) === undefined
+    ? [...common, ...host.boot.flatMap((method) => methodLacks(survey, method))]
+    : common;
+}
+
+/** The first of these boot methods that the machine has all for; undefined when none will do. */
+export function methodFor(survey: Survey, methods: readonly BootMethod[]): BootMethod | undefined {
+  return methods.find((method) => methodLacks(survey, method).length === 0);
+}
+
+/** What the machine lacks for one boot method. */
+export function methodLacks(survey: Survey, method: BootMethod): Lack[] {
+  return broken(method === 'kexec' ? kexecRules(survey) : onceRules(survey));
+}
+
+/** What starts the kernel that is to be started once. */
+export type Loader = 'grub' | 'systemd-boot' | 'efi';
+
+/**
+ * Who can be asked to start another kernel once, and does forget it: GRUB where it can write its environment, the
+ * firmware elsewhere.
+ */
+export function onceLoader(survey: Survey): Loader | undefined {
+  if (survey.get('loader')?.startsWith('systemd-boot') === true && onEsp(survey, 'bootctl'))
+    return 'systemd-boot';
+  if (grubTrouble(survey) === undefined) return 'grub';
+  return onEsp(survey, 'efibootmgr') ? 'efi' : undefined;
+}
+
+/** Whether nothing could bring it back from a kernel that hangs, and that was not said to be well. */
+export function mayHang(survey: Survey, host: Pick<LabHost, 'power' | 'unattended_ok'>): boolean {
+  return host.power.type === 'none' && !host.unattended_ok && watchdogOf(survey) === undefined;
+}
+
+/** A watchdog in hardware that kernels of ours have the driver of; undefined without one. */
+export function watchdogOf(survey: Survey): string | undefined {
+  const is = survey.get('watchdog_is');
+  return survey.has('watchdog') && is !== undefined && WATCHDOGS.test(is) ? is : undefined;
 }
 
 // --- internal ---
@@ -129,17 +176,69 @@ function kexecRules(survey: Survey): Rule[] {
 }
 
 function onceRules(survey: Survey): Rule[] {
+  const grub = grubTrouble(survey);
   return [
     [
-      !has(survey, 'grub-reboot'),
-      { ...lack('it has no grub-reboot', 'install grub2-common'), install: 'grub2-common' },
+      onceLoader(survey) === undefined,
+      {
+        ...lack(
+          `no boot loader there starts a kernel just once: ${grub?.what ?? ''}, and ${espTrouble(survey)}`,
+          grub?.hint ?? '',
+        ),
+        ...(grub?.install === undefined ? {} : { install: grub.install }),
+      },
     ],
-    [survey.get('grub') === undefined, lack('it has no grub.cfg', 'boot method once needs GRUB')],
     [
-      survey.get('grubenv') === undefined,
-      lack('GRUB has no environment', 'grub-editenv /boot/grub/grubenv create'),
+      survey.get('secure_boot') === 'yes',
+      lack('Secure Boot is on', 'switch it off: it takes no kernel of ours'),
+    ],
+    [
+      !has(survey, 'systemctl'),
+      lack('it does not run systemd', 'the way into the next kernel goes through systemctl reboot'),
     ],
   ];
+}
+
+/** What lets GRUB write one block of a file without a driver of Linux: no journal is replayed, no copy is kept. */
+const GRUB_WRITES = ['ext2', 'ext3', 'ext4', 'vfat', 'xfs'];
+/** A disk or a partition of one; /dev/mapper, /dev/md and ZFS are none. */
+const PLAIN_DISK = /^\/dev\/(?:[shv]d[a-z]+|xvd[a-z]+|nvme\d+n\d+p?|mmcblk\d+p?)\d*$/;
+/** As their drivers name themselves. */
+const WATCHDOGS = /^(?:SP5100 TCO timer|iTCO_wdt|i6300ESB timer)$/;
+
+function grubTrouble(survey: Survey): Lack | undefined {
+  const on = survey.get('grub_on') ?? '?';
+  const fs = survey.get('grub_fs') ?? '?';
+  if (survey.get('grub') === undefined) return lack('it has no GRUB', 'boot method once needs a boot loader');
+  if (!has(survey, 'grub-reboot') || !has(survey, 'grub-editenv'))
+    return { ...lack('it has no grub-reboot', 'install grub2-common'), install: 'grub2-common' };
+  if (survey.get('grubenv') === undefined)
+    return lack('GRUB has no environment', 'grub-editenv /boot/grub/grubenv create');
+  if (survey.get('grub_once') !== 'yes')
+    return lack('grub.cfg takes no entry for once', 'update-grub makes one that does');
+  // GRUB would start the kernel again and again.
+  if (!PLAIN_DISK.test(on) || !GRUB_WRITES.includes(fs))
+    return lack(`GRUB cannot write to ${fs} on ${on}`, 'use boot: [kexec]');
+  return undefined;
+}
+
+function onEsp(survey: Survey, tool: string): boolean {
+  return (
+    survey.get('firmware') === 'efi' &&
+    has(survey, tool) &&
+    PLAIN_DISK.test(survey.get('esp_on') ?? '') &&
+    survey.has('esp')
+  );
+}
+
+function espTrouble(survey: Survey): string {
+  if (survey.get('firmware') !== 'efi') return 'it has no EFI';
+  if (!survey.has('esp')) return 'its EFI system partition is not mounted';
+  return has(survey, 'efibootmgr') ? 'its EFI system partition is on no plain disk' : 'it has no efibootmgr';
+}
+
+function broken(rules: readonly Rule[]): Lack[] {
+  return rules.filter(([lacking]) => lacking).map(([, one]) => one);
 }
 
 function lack(what: string, hint: string): Lack {

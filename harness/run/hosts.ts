@@ -9,6 +9,7 @@ import type { Host } from '../hosts/host.ts';
 import { localHost } from '../hosts/local.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import { qemuHost } from '../hosts/qemu.ts';
+import type { BootMethod } from '../model/lab.ts';
 import { chooseHosts, isBuiltIn, readLabs, unknownHost } from './labs.ts';
 
 /** Hosts that run the kernel that is on them already. */
@@ -16,18 +17,25 @@ export function bootsNothing(name: string): boolean {
   return name === 'local';
 }
 
+export interface OpenHow {
+  /** They are taken from whoever has leased them. */
+  take?: boolean | undefined;
+  /** Those that are open already: leased when they were chosen. */
+  picked?: ReadonlyMap<string, Host> | undefined;
+  /** How they are booted, instead of what the inventory prefers. */
+  method?: BootMethod | undefined;
+}
+
 /**
  * Opens hosts by name. What an embedded host needs to know of this machine is asked of kvm-cases.
  * @param slowKernel the kernel is built with the debug fragment
- * @param take machines are taken from whoever has leased them
- * @param picked those that are open already: leased when they were chosen
+ * @param how for machines of the inventory
  */
 export async function openHosts(
   names: readonly string[],
   program: string,
   slowKernel: boolean,
-  take = false,
-  picked: ReadonlyMap<string, Host> = new Map(),
+  { take = false, picked = new Map(), method }: OpenHow = {},
 ): Promise<Host[]> {
   const labs = names.every(isBuiltIn) ? [] : await readLabs();
   const embedded = names.some((name) => isBuiltIn(name) && !bootsNothing(name));
@@ -40,7 +48,7 @@ export async function openHosts(
     if (isBuiltIn(name)) return qemuHost({ name, clock: realClock, nestedKvm, tscKhz, slowKernel });
     const [host] = chooseHosts(labs, [name]);
     if (host === undefined) throw unknownHost([name], labs);
-    return metalHost({ clock: realClock, host, take });
+    return metalHost({ clock: realClock, host, take, method });
   });
 }
 

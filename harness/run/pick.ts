@@ -5,8 +5,9 @@ import type { Clock } from '../effects/clock.ts';
 import { HilError, InfraError, InterruptedError } from '../errors.ts';
 import type { Host, HostLease } from '../hosts/host.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
-import type { LabHost } from '../model/lab.ts';
-import { checkHosts, type HostReport } from './host-check.ts';
+import type { BootMethod, LabHost } from '../model/lab.ts';
+import { methodLacks } from '../model/survey.ts';
+import { checkHosts, type HostReport, isReady } from './host-check.ts';
 import { chooseHosts, isBuiltIn, readLabs } from './labs.ts';
 
 export type HostWish = { name: string } | { selector: string; candidates: LabHost[] };
@@ -30,6 +31,8 @@ export interface PickOptions {
   clock: Clock;
   /** Though somebody else has it, when none is free. */
   take: boolean;
+  /** How it is to be booted, instead of the inventory's choice. */
+  method?: BootMethod | undefined;
   signal: AbortSignal;
 }
 
@@ -47,13 +50,17 @@ export async function readWishes(selectors: readonly string[]): Promise<HostWish
 }
 
 /** Names for a plan that is only shown: nothing is leased. @throws InfraError `no-free-host` */
-export async function likelyHosts(wishes: readonly HostWish[], clock: Clock): Promise<string[]> {
+export async function likelyHosts(
+  wishes: readonly HostWish[],
+  clock: Clock,
+  method?: BootMethod,
+): Promise<string[]> {
   const names = namedIn(wishes);
   for (const wish of wishes) {
     if ('name' in wish) continue;
     const reports = await checkHosts(clock, left(wish.candidates, names));
-    const free = reports.find((one) => isReady(one) && one.lease?.held !== true);
-    if (free === undefined) throw noneFree(wish.selector, reports, new Map());
+    const free = reports.find((one) => isBootable(one, method) && one.lease?.held !== true);
+    if (free === undefined) throw noneFree(wish.selector, reports, new Map(), method);
     names.add(free.host.name);
   }
   return [...names];
@@ -92,23 +99,26 @@ function left(candidates: readonly LabHost[], names: ReadonlySet<string>): LabHo
   return candidates.filter((one) => !names.has(one.name));
 }
 
-function isReady({ error, lacks }: HostReport): boolean {
-  return error === undefined && lacks.length === 0;
+function isBootable(report: HostReport, method: BootMethod | undefined): boolean {
+  const { host, survey } = report;
+  if (!isReady(report) || survey === undefined) return false;
+  if (method === undefined) return true;
+  return host.boot.includes(method) && methodLacks(survey, method).length === 0;
 }
 
 async function pickOne(
   selector: string,
   candidates: readonly LabHost[],
-  { clock, take, signal }: PickOptions,
+  { clock, take, method, signal }: PickOptions,
 ): Promise<{ host: Host; lease: HostLease }> {
   const reports = await checkHosts(clock, candidates);
-  const ready = reports.filter(isReady);
+  const ready = reports.filter((one) => isBootable(one, method));
   const free = ready.filter((one) => one.lease?.held !== true);
   const refused = new Map<string, HilError>();
   const tries = [...free.map((one) => ({ one, force: false }))];
   if (take) tries.push(...ready.map((one) => ({ one, force: true })));
   for (const { one, force } of tries) {
-    const host = metalHost({ clock, host: one.host, take: force });
+    const host = metalHost({ clock, host: one.host, take: force, method });
     if (host.lease === undefined) throw new Error('a machine of the inventory has a lease');
     try {
       const lease = await host.lease({
@@ -124,18 +134,21 @@ async function pickOne(
       refused.set(one.host.name, error);
     }
   }
-  throw noneFree(selector, reports, refused);
+  throw noneFree(selector, reports, refused, method);
 }
 
 function noneFree(
   selector: string,
   reports: readonly HostReport[],
   refused: ReadonlyMap<string, HilError>,
+  method: BootMethod | undefined,
 ): InfraError {
-  const why = ({ host, error, lacks, lease }: HostReport) => {
+  const why = (report: HostReport) => {
+    const { host, error, lacks, lease } = report;
     const seen = refused.get(host.name) ?? error;
     if (seen !== undefined) return seen.message;
     if (lacks[0] !== undefined) return `${host.name} is not ready: ${lacks[0].what}`;
+    if (!isBootable(report, method)) return `${host.name} cannot be booted by ${method ?? '?'}`;
     return `${host.name} is leased to ${lease?.owner ?? '?'}: ${lease?.purpose ?? '?'}`;
   };
   return new InfraError({

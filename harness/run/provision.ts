@@ -9,7 +9,7 @@ import { checkDocument } from '../effects/schema.ts';
 import type { RemoteResult, SshLink } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
 import { isOurs } from '../hosts/metal/home.ts';
-import { reach, runScript, survey } from '../hosts/metal/reach.ts';
+import { reach, runScript } from '../hosts/metal/reach.ts';
 import {
   type InstalledRecord,
   installedPackages,
@@ -18,7 +18,8 @@ import {
   withInstalled,
 } from '../model/host-facts.ts';
 import type { LabHost } from '../model/lab.ts';
-import { type Lack, lacksOf, type Survey } from '../model/survey.ts';
+import type { Lack, Survey } from '../model/survey.ts';
+import { lookAt } from './host-check.ts';
 import { withMachine } from './host-lease.ts';
 
 export interface Provisioned {
@@ -85,8 +86,8 @@ export async function installedOn(host: LabHost): Promise<InstalledRecord> {
 // --- internal ---
 
 async function look(clock: Clock, host: LabHost, link: SshLink): Promise<{ found: Survey; lacks: Lack[] }> {
-  const found = await survey(host, link);
-  const release = found.get('release');
+  const looked = await lookAt(clock, host, link);
+  const release = looked.found.get('release');
   if (isOurs(release)) {
     throw new InfraError({
       code: 'under-test',
@@ -94,9 +95,7 @@ async function look(clock: Clock, host: LabHost, link: SshLink): Promise<{ found
       hint: `kvm-hil hosts release ${host.name} brings it back to its own`,
     });
   }
-  const theirs = Number(found.get('seconds') ?? Number.NaN);
-  const off = Number.isFinite(theirs) ? theirs - clock.wall().getTime() / 1000 : 0;
-  return { found, lacks: lacksOf(found, host, off) };
+  return looked;
 }
 
 /** Packages to install, and what none cures. */
@@ -111,9 +110,7 @@ async function install(clock: Clock, host: LabHost, link: SshLink, packages: rea
   // Also when it ended badly: what came, came.
   if (installed.length > 0) {
     const record = withInstalled(await installedOn(host), installed, clock.wall());
-    const file = installedFile(host);
-    checkDocument('installed', record, file);
-    await writeWhole(file, `${JSON.stringify(record, null, 2)}\n`);
+    await writeDocument('installed', record, installedFile(host));
   }
   if (result.exitCode === 0) return installed;
   throw notInstalled(host, packages.join(', '), result);
@@ -157,9 +154,17 @@ async function writeFacts(clock: Clock, host: LabHost, link: SshLink, found: Sur
     });
   }
   const file = inState('labs', host.lab, host.name, 'facts.json');
-  checkDocument('host-facts', facts, file);
-  await writeWhole(file, `${JSON.stringify(facts, null, 2)}\n`);
+  await writeDocument('host-facts', facts, file);
   return file;
+}
+
+async function writeDocument(
+  schema: 'installed' | 'host-facts',
+  document: object,
+  file: string,
+): Promise<void> {
+  checkDocument(schema, document, file);
+  await writeWhole(file, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 const NO_PACKAGE_MANAGER = 69;

@@ -136,6 +136,9 @@ export class Session {
       live.kmsg.stop();
       await live.machine.close();
       await live.following;
+      const left = live.machine.left?.() ?? '';
+      if (left !== '' && live.last !== undefined)
+        await writeWhole(path.join(live.last.folder, 'pstore'), left);
     }
     this.o.sink({ type: 'host.closed', host: this.o.host.name, kernel: this.o.role, boot: live.boot, why });
   }
@@ -295,7 +298,12 @@ export class Session {
     sink({ type: 'host.booting', host: host.name, kernel: role, boot });
     const started = clock.now();
     const folder = run.host(host.name, role);
-    const common = () => ({ boot, ms: clock.now() - started, how: this.traits?.how ?? [], why });
+    const common = () => ({
+      boot,
+      ms: clock.now() - started,
+      how: [...(this.traits?.how ?? []), ...(up?.how ?? [])],
+      why,
+    });
     let up: Machine | undefined;
     try {
       this.traits ??= await host.traits();

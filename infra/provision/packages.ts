@@ -44,6 +44,8 @@ const RIG_NEEDS: readonly Need[] = [
   { name: 'mmdebstrap', has: ['mmdebstrap'], why: 'makes the disk of the rig' },
   { name: 'fdisk', has: ['sfdisk'], why: 'makes the disk of the rig' },
   { name: 'e2fsprogs', has: ['mkfs.ext4'], why: 'makes the disk of the rig' },
+  { name: 'mtools', has: ['mformat', 'mcopy'], why: 'makes the disk of the rig' },
+  { name: 'ovmf', has: ['/usr/share/OVMF/OVMF_CODE_4M.fd'], why: 'is the firmware of the rig, of one kind' },
   { name: 'grub-common', has: ['grub-mkimage'], why: 'makes the rig boot' },
   { name: 'openssh-client', has: ['ssh-keygen'], why: 'makes the key of the rig' },
   { name: 'openipmi', has: ['ipmi_sim'], why: 'is the BMC of the rig' },

@@ -1,19 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// npm run test:rig: the story of a machine of metal, told on the rig by the command line alone: looked at, leased, booted into
-// a kernel under test through kexec, a case run there, given back on its own kernel; refused to a second runner; power cycled
-// when it hangs. Prints TAP, with the time that each step took.
+// npm run test:rig: the story of a machine of metal, told on rigs by the command line alone. Prints TAP, with the time that each
+// step took, and at its end the ways into a kernel beside each other. --short tells what continuous integration has time for.
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inPackage } from '../../harness/effects/dirs.ts';
 import { $, say } from '../provision/shell.ts';
-import { RIG_HOST, startRig } from './rig.ts';
+import { RIG_HOST, type Rig, type RigOptions, startRig } from './rig.ts';
 
 const CLI = path.join(path.dirname(fileURLToPath(import.meta.url)), '..', '..', 'harness', 'cli.js');
 const UP_MS_MAX = 10 * 60 * 1000;
-const LOOK_MS = 5000;
+const LOOK_MS = 3000;
 const BASE = process.env['KVM_HIL_RIG_BASE'] ?? 'debian:7.3';
+const SERIES = process.env['KVM_HIL_RIG_SERIES'] ?? 'infra/series/gmem-fdinfo';
+/** What the machine has to have afterwards as before: its boot loader's wishes, files and entries, and what runs. */
+const STATE = [
+  'uname -r',
+  'grub-editenv list',
+  'cd /boot && find . -path ./efi -prune -o -type f -exec sha256sum {} + | sort',
+  'find /boot/efi -type f | sort',
+  'efibootmgr 2>/dev/null | grep -v BootCurrent | sort',
+].join('; ');
 
 interface Ended {
   exitCode: number | null;
@@ -24,6 +33,15 @@ interface Ended {
 
 let count = 0;
 let failed = 0;
+let said = '';
+const times: [way: string, seconds: string][] = [];
+const open = new Set<Rig>();
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(name, async () => {
+    await Promise.all([...open].map((rig) => rig.stop()));
+    process.exit(130);
+  });
+}
 
 /** One line of TAP, with what was said when it is not as it should be. */
 function tell(ok: boolean, what: string, ended: Ended): void {
@@ -33,71 +51,180 @@ function tell(ok: boolean, what: string, ended: Ended): void {
   if (!ok) process.stdout.write(`${ended.stdout}${ended.stderr}`.replace(/^/gm, '  # ').concat('\n'));
 }
 
-const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-rig-'));
-const rig = await startRig(folder);
-const stop = () => void rig.stop();
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(name, stop);
-
-async function hil(...argv: string[]): Promise<Ended> {
-  const started = performance.now();
-  const env = { ...process.env, ...rig.env, LC_ALL: 'C' };
-  const ran = await $({ env, cwd: inPackage() })`${process.execPath} ${CLI} ${argv}`;
-  const { exitCode, stdout, stderr } = ran;
-  return { exitCode, stdout, stderr, ms: performance.now() - started };
+interface Machine {
+  rig: Rig;
+  folder: string;
+  hil(...argv: string[]): Promise<Ended>;
+  /** A command line of kvm-hil that gets a SIGINT once it has said `when`. */
+  interrupted(when: RegExp, ...argv: string[]): Promise<Ended>;
+  /** Until it is on its own kernel and nothing is lacking. */
+  ready(): Promise<Ended>;
+  state(): Promise<string>;
 }
 
-async function untilReady(): Promise<Ended> {
-  const started = performance.now();
-  for (;;) {
-    const ended = await hil('hosts', 'check', RIG_HOST);
-    const ms = performance.now() - started;
-    if (ended.exitCode === 0 || ms > UP_MS_MAX) return { ...ended, ms };
-    await new Promise((done) => setTimeout(done, LOOK_MS));
+async function withRig(o: RigOptions, story: (m: Machine) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'kvm-hil-rig-'));
+  const rig = await startRig(folder, o);
+  open.add(rig);
+  const run = (argv: readonly string[], when?: RegExp) =>
+    new Promise<Ended>((resolve) => {
+      const since = performance.now();
+      const env = { ...process.env, ...rig.env, LC_ALL: 'C' };
+      const child = spawn(process.execPath, [CLI, ...argv], { env, cwd: inPackage() });
+      const ended: Ended = { exitCode: null, stdout: '', stderr: '', ms: 0 };
+      let told = when === undefined;
+      child.stdout.on('data', (piece: Buffer) => {
+        ended.stdout += piece.toString();
+      });
+      child.stderr.on('data', (piece: Buffer) => {
+        ended.stderr += piece.toString();
+        if (told || when?.test(ended.stderr) !== true) return;
+        told = true;
+        child.kill('SIGINT');
+      });
+      child.on('close', (exitCode) => {
+        said += ended.stdout + ended.stderr;
+        const way = /(kexec|once through [\w-]+) in ([\d.]+) s/.exec(ended.stderr);
+        if (way?.[1] !== undefined && way[2] !== undefined) times.push([way[1], way[2]]);
+        resolve({ ...ended, exitCode, ms: performance.now() - since });
+      });
+    });
+  const hil = (...argv: string[]) => run(argv);
+  try {
+    await story({
+      rig,
+      folder,
+      hil,
+      interrupted: (when, ...argv) => run(argv, when),
+      ready: async () => {
+        const since = performance.now();
+        for (;;) {
+          const checked = await hil('hosts', 'check', RIG_HOST);
+          const ms = performance.now() - since;
+          if (checked.exitCode === 0 || ms > UP_MS_MAX) return { ...checked, ms };
+          await new Promise((done) => setTimeout(done, LOOK_MS));
+        }
+      },
+      state: async () => (await $`${rig.ssh} ${STATE}`).stdout,
+    });
+  } finally {
+    open.delete(rig);
+    await rig.stop();
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 
-try {
-  const cold = await untilReady();
+const boot = (...options: string[]) => ['boot', '--base', BASE, '--host', RIG_HOST, ...options, '--'];
+const isFree = ({ exitCode, stdout }: Ended, known: string) =>
+  exitCode === 0 && stdout.includes(`Linux ${known},`) && stdout.includes('\n    free\n');
+
+/** With a BMC that switches it and hands out its console. */
+async function attended({ rig, folder, hil, interrupted, ready, state }: Machine): Promise<void> {
+  const cold = await ready();
   tell(cold.exitCode === 0, 'a cold start, and nothing is lacking', cold);
+  times.push(['a cold power cycle, to its own kernel', (cold.ms / 1000).toFixed(1)]);
   const known = /Linux (\S+?),/.exec(cold.stdout)?.[1] ?? '?';
+  const before = await state();
 
-  const boot = ['boot', '--base', BASE, '--host', RIG_HOST, '--'];
-  const first = await hil(...boot, 'uname -r; ls /dev/kvm; mount | grep -c /dev/vda');
-  const under = first.stdout.split('\n');
-  const ours = under[0]?.includes('-kvmhil-') === true && under[1] === '/dev/kvm' && under[2] === '0';
-  tell(ours, 'through kexec into a kernel of ours, in RAM, and back', first);
-
-  const one = await hil(...boot, 'kvm-cases gmem/bind | tail -n 1');
-  tell(
-    one.exitCode === 0 && one.stdout.includes('"observe"'),
-    'a case runs there; the images were there',
-    one,
-  );
-
+  const first = await hil(...boot(), 'uname -r; ls /dev/kvm; mount | grep -c /dev/vda; kvm-cases gmem/bind');
+  const [release = '', kvm, mounts] = first.stdout.split('\n');
+  const inRam = release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === '0';
+  tell(inRam, 'through kexec into a kernel of ours, in RAM, and back', first);
+  const observed = first.stdout.includes('{"observe":') && first.stdout.includes('{"end":{"status":"done"');
+  tell(observed, 'a case runs there', first);
   const back = await hil('hosts', 'check', RIG_HOST);
-  tell(
-    back.exitCode === 0 && back.stdout.includes(`Linux ${known}`),
-    'it rests on its own kernel again',
-    back,
-  );
-  tell(back.stdout.includes('\n    free\n'), 'its lease was given back', back);
+  tell(isFree(back, known), 'it rests on its own kernel again, and its lease was given back', back);
+
+  const none = ['--parameter', 'rdinit=/none', '--parameter', 'init=/none'];
+  const dead = await hil(...boot('--boot', 'once', ...none), 'true');
+  const blamed = dead.exitCode === 1 && dead.stderr.includes('the kernel does not boot');
+  tell(blamed, 'once, a kernel that cannot boot: the kernel is blamed', dead);
+  const again = await ready();
+  tell(isFree(again, known), 'and the machine is back on its own kernel', again);
+  const after = await state();
+  const same = before !== '' && after === before;
+  tell(same, 'what boots it is as it was found', { ...again, stdout: `${before}\n--\n${after}`, stderr: '' });
 
   const hang = await hil(
-    ...boot,
+    ...boot(),
     'echo 0 >/proc/sys/kernel/panic; (sleep 1; echo c >/proc/sysrq-trigger) & sleep 600',
   );
   tell(hang.exitCode !== 0, 'a kernel that dies and stays dead', hang);
-  const cycled = await untilReady();
-  tell(cycled.exitCode === 0, 'it was switched off and on, and is back', cycled);
+  const cycled = await ready();
+  tell(isFree(cycled, known), 'it was switched off and on, and is back', cycled);
 
+  if (!SHORT) {
+    const once = await hil(...boot('--boot', 'once'), 'uname -r; ls /dev/watchdog0');
+    tell(once.stdout.includes('-kvmhil-'), 'once, through GRUB', once);
+    tell((await state()) === before, 'and nothing of that is left', once);
+
+    const cut = await interrupted(/ up in /, ...boot(), 'sleep 600');
+    tell(cut.exitCode === 130, 'Ctrl-C while it is used', cut);
+    const home = await hil('hosts', 'check', RIG_HOST);
+    tell(isFree(home, known), 'it was brought home, and given back', home);
+
+    const run = await hil(
+      'run',
+      '--base',
+      BASE,
+      '--series',
+      SERIES,
+      '--host',
+      RIG_HOST,
+      '--case',
+      'gmem/bind',
+    );
+    const sound = /^ok \d+ - \S+ rig host\/self-check$/m.test(run.stdout);
+    tell(sound, 'an oops, a hang, and what else can happen to a kernel, each judged as what it is', run);
+    tell(run.exitCode === 0, 'base and a series, judged there', run);
+  }
   const secret = rig.env['KVM_HIL_RIG_PASSWORD'] ?? '?';
-  const said = [cold, first, one, back, hang, cycled].map((ended) => ended.stdout + ended.stderr).join('');
   const lab = readFileSync(path.join(folder, 'labs', 'rig.yaml'), 'utf8');
   tell(!said.includes(secret) && !lab.includes(secret), 'the password is in no output', back);
-} finally {
-  await rig.stop();
-  rmSync(folder, { recursive: true, force: true });
+}
+
+/** Nobody can switch it: a watchdog, and a console that takes BREAK. */
+async function alone({ hil, ready }: Machine): Promise<void> {
+  const cold = await ready();
+  tell(cold.exitCode === 0, 'nobody can switch it, but it has a watchdog', cold);
+  const known = /Linux (\S+?),/.exec(cold.stdout)?.[1] ?? '?';
+  const lock = 'echo HARDLOCKUP >/sys/kernel/debug/provoke-crash/DIRECT';
+  // More than it has processors: none is left to keep the watchdog quiet.
+  const hang = await hil(
+    ...boot(),
+    `echo 0 >/proc/sys/kernel/panic; for n in 1 2 3 4; do (sleep 1; ${lock}) & done; sleep 600`,
+  );
+  tell(hang.exitCode === 3 && /is gone/.test(hang.stderr), 'all processors hang with interrupts off', hang);
+  tell(isFree(await ready(), known), 'the watchdog reset it', hang);
+  const deaf = await hil(...boot(), '(sleep 1; ip link set dev eth0 down) & sleep 600');
+  tell(deaf.exitCode === 3 && /is gone/.test(deaf.stderr), 'its link is cut for good', deaf);
+  tell(isFree(await ready(), known), 'a key on its console reset it', deaf);
+}
+
+/** With EFI, and a GRUB that has nowhere to write. */
+async function efi({ hil, ready, state }: Machine): Promise<void> {
+  const cold = await ready();
+  tell(cold.exitCode === 0, 'a machine with EFI', cold);
+  const before = await state();
+  const once = await hil(...boot('--boot', 'once'), 'uname -r');
+  tell(once.stdout.includes('-kvmhil-'), 'once, through BootNext', once);
+  const after = await state();
+  const same = before !== '' && after === before;
+  tell(same, 'its boot order is as it was found', { ...once, stdout: `${before}\n--\n${after}` });
+}
+
+const SHORT = process.argv.includes('--short');
+const only = process.argv.slice(2).filter((word) => !word.startsWith('--'));
+const stories: [name: string, o: RigOptions, story: (m: Machine) => Promise<void>][] = [
+  ['attended', {}, attended],
+  ['alone', { power: false, console: 'telnet' }, alone],
+  ['efi', { firmware: 'efi' }, efi],
+];
+for (const [name, o, story] of stories) {
+  if (only.length === 0 ? SHORT && name !== 'attended' : !only.includes(name)) continue;
+  await withRig(o, story);
 }
 process.stdout.write(`1..${count}\n`);
+for (const [way, seconds] of times) process.stdout.write(`# ${way}: ${seconds} s\n`);
 say(`test:rig: ${failed === 0 ? 'ok' : `${failed} FAILED`}`);
 process.exitCode = failed === 0 ? 0 : 1;

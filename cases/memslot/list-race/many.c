@@ -19,6 +19,8 @@
 #include "race.h"
 
 #define RUN_MS		2500
+/* It ends with its first gap; where CPUs are short that may take a while. */
+#define CONTROL_MS_MAX	20000
 #define CUT		5u
 #define LOG		KVM_MEM_LOG_DIRTY_PAGES
 
@@ -134,6 +136,7 @@ static void storm(struct atomic *a, const char *name, bool steps)
 		{ .work = split_merge }, { .work = replace }, { .work = flags }, { .work = drop },
 	};
 	struct probe_loop *loop = &a->vcpus[0]->mailbox->loop;
+	u64 ms = steps ? CONTROL_MS_MAX : RUN_MS;
 	u64 done = 0, refused = 0, other_errno = 0, wrong, start = now_ns();
 	struct probe_exit e;
 	int state;
@@ -152,7 +155,7 @@ static void storm(struct atomic *a, const char *name, bool steps)
 		if (!w->l || pthread_create(&w->thread, NULL, run, w))
 			setup_failed("a thread that updates", errno);
 	}
-	while (now_ns() - start < RUN_MS * 1000000ull && !a->vcpus[0]->ended)
+	while (now_ns() - start < ms * 1000000 && !a->vcpus[0]->ended)
 		probe_loop_ticks(a->vcpus[0], 1000, 50);
 	all.stop = true;
 	for (size_t i = 0; i < ARRAY_SIZE(workers); i++) {

@@ -6,13 +6,20 @@ import { type CommandResult, exec } from '../../effects/exec.ts';
 import { connect, type SshLink, type SshTarget } from '../../effects/ssh.ts';
 import type { LabHost } from '../../model/lab.ts';
 
+/** The console of a machine, as long as it is open. */
+export interface Serial {
+  /** BREAK and a key of sysrq. @returns whether it was sent; what the kernel makes of it is on the console */
+  sysrq(key: string): Promise<boolean>;
+  close(): void;
+}
+
 export interface Doors {
   /** As connect() of effects/ssh.ts. */
   connect(target: SshTarget, timeoutMs: number): Promise<SshLink>;
   /** Runs a program of this machine to its end. */
   run(argv: readonly string[], timeoutMs: number): Promise<CommandResult>;
   /** Replaces the console that the inventory names. */
-  serial?(clock: Clock, onPiece: (piece: Buffer) => void): { close(): void } | undefined;
+  serial?(clock: Clock, onPiece: (piece: Buffer) => void): Serial | undefined;
 }
 
 const REAL: Doors = {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine of the inventory on the kernel under test: commands over SSH, each refused there once the lease is lost.
 import { type Clock, within } from '../../effects/clock.ts';
-import type { RemoteResult, SshLink } from '../../effects/ssh.ts';
+import { remoteResult } from '../../effects/kept.ts';
+import type { SshLink } from '../../effects/ssh.ts';
 import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { Machine } from '../host.ts';
 import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { guarded, type HeldLease } from './lease.ts';
+import { resetOf } from './proof.ts';
 import { reachWithin } from './reach.ts';
 import type { Work } from './work.ts';
 
@@ -20,8 +22,10 @@ export interface MachineParts {
   release: string;
   /** Of this boot of it. */
   bootId: string;
-  /** Back to its own kernel. Never throws. */
-  comeHome: () => Promise<void>;
+  /** How this boot came about, for people. */
+  how: readonly string[];
+  /** Back to its own kernel. Never throws. @returns what this one left in pstore */
+  comeHome: () => Promise<string>;
 }
 
 const LAST_WORDS_MS = 3000;
@@ -35,6 +39,7 @@ export function metalMachine(parts: MachineParts): Machine {
   const { clock, lease, work, console, release, comeHome } = parts;
   const link = guarded(parts.link, lease);
   let closing: Promise<void> | undefined;
+  let left = '';
   const panicked = console
     .nextLine(PANIC)
     .then((line): Death => ({ kind: 'panic', detail: line.replace(/^\[\s*[\d.]+\]\s*/, '') }));
@@ -45,17 +50,21 @@ export function metalMachine(parts: MachineParts): Machine {
     if (!said.timedOut) return said.value;
     return howItIs(parts, `the SSH connection broke: ${why}`);
   });
+  const restarted = resetOf(console, release).then((death): Death => {
+    return lease.lost === undefined ? death : { kind: 'taken', detail: lease.lost.message };
+  });
   // The machine is somebody else's: it is gone for us.
   const orGone = (command: string) => (error: unknown) => {
     if (lease.lost === undefined) throw error;
     link.close();
-    return lostResult(command);
+    return remoteResult(command, { lost: true });
   };
   return {
     release,
     program: PROGRAM_PATH,
+    how: parts.how,
     console,
-    died: Promise.race([panicked, unlinked]),
+    died: Promise.race([panicked, unlinked, restarted]),
     exec: (command, o) => work.step(o.timeoutMs, () => link.exec(command, o).catch(orGone(command))),
     shell: (input, output) => work.step(SHELL_MS_MAX, () => link.shell(input, output)),
     provoke: async () => {
@@ -63,9 +72,13 @@ export function metalMachine(parts: MachineParts): Machine {
       await link.exec(command, { timeoutMs: LAST_WORDS_MS }).catch(orGone(command));
     },
     close: () => {
-      closing ??= comeHome().then(() => console.close());
+      closing ??= comeHome().then((found) => {
+        left = found;
+        return console.close();
+      });
       return closing;
     },
+    left: () => left,
   };
 }
 
@@ -85,19 +98,4 @@ async function howItIs({ clock, lease, bootId }: MachineParts, broke: string): P
   } finally {
     again.close();
   }
-}
-
-// What a command on a machine that is somebody else's comes to.
-function lostResult(command: string): RemoteResult {
-  return {
-    command,
-    exitCode: null,
-    signal: null,
-    timedOut: false,
-    lost: true,
-    stdout: '',
-    stderr: '',
-    truncated: false,
-    durationMs: 0,
-  };
 }

@@ -3,26 +3,30 @@
 // there, and each machine that is closed goes back there.
 import { type Clock, interruption } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
-import { type HilError, InfraError, InterruptedError, messageOf } from '../../errors.ts';
-import type { LabHost } from '../../model/lab.ts';
+import { type HilError, InterruptedError, KernelError, messageOf } from '../../errors.ts';
+import type { BootMethod, LabHost } from '../../model/lab.ts';
 import type { LeaseState } from '../../model/lease.ts';
-import { lacksOf, type Survey } from '../../model/survey.ts';
+import type { Survey } from '../../model/survey.ts';
 import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Host, HostLease, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { markBad, whyBad } from './bad.ts';
-import { type Doors, doorsOf } from './doors.ts';
-import { homeWithin, isOurs, mustBeKnown, RESET } from './home.ts';
+import { type Doors, doorsOf, type Serial } from './doors.ts';
+import { isOurs } from './home.ts';
 import { keepLease } from './keep.ts';
-import { kernelParameters, kexec } from './kexec.ts';
+import { kernelParameters } from './kexec.ts';
+import { bringHome } from './ladder.ts';
 import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
 import { metalMachine } from './machine.ts';
-import { powerOf } from './power.ts';
 import { underTest } from './proof.ts';
-import { isGone, reach, survey } from './reach.ts';
-import { hostBad, notReady, unattended } from './refusals.ts';
-import { openSerial, type Serial } from './serial.ts';
+import { closeLate, reach, survey } from './reach.ts';
+import { bootIdOf, mustBeReady } from './ready.ts';
+import { hostBad, notReady } from './refusals.ts';
+import { openSerial } from './serial.ts';
 import { stage } from './stage.ts';
+import { tidy } from './tidy.ts';
 import { wake } from './wake.ts';
+import { leash } from './watchdog.ts';
+import { wayFor } from './way.ts';
 import { Work } from './work.ts';
 
 export interface MetalSettings {
@@ -30,19 +34,21 @@ export interface MetalSettings {
   host: LabHost;
   /** Take the lease though somebody has it. */
   take?: boolean;
+  /** How it is to be booted, instead of the inventory's choice. */
+  method?: BootMethod | undefined;
   /** Take it from any process of this machine that is gone, not only from the runner of the same run. */
   orphans?: boolean;
-  /** It is not for cases: take it though it is marked bad, or may hang for ever. */
+  /** It is not for cases: take it though it is marked bad. */
   anyState?: boolean;
 }
 
 const COMMAND_TIMEOUT_MS = 30_000;
-const SILENT_MS = 20_000;
 const DROP_TRIES_MAX = 2;
-/** Exit status of what asks a machine to come home. */
-const IS_HOME = 3;
+const TIDY_TRIES_MAX = 2;
 /** Images are sent, kernels looked for twice: each part has its own deadline, this is beyond their sum. */
 const PREPARE_MS_MAX = 20 * 60_000;
+/** As often a machine that does not come home is waited for: asked, told by a key, switched off and on. */
+const RUNGS = 3;
 /** Software virtualisation needs more time than hardware. */
 const EMULATED_TIME_SCALE = 4;
 
@@ -62,6 +68,7 @@ class Metal {
   private readonly clock: Clock;
   private readonly host: LabHost;
   private readonly take: boolean;
+  private readonly method: BootMethod | undefined;
   private readonly orphans: boolean;
   private readonly anyState: boolean;
   private readonly work: Work;
@@ -77,13 +84,16 @@ class Metal {
   private found: HostTraits | undefined;
   /** Boot id of the known-good kernel that was asked to go: as long as it answers, the machine is not home. */
   private leaving: string | undefined;
+  /** The machine's own answers before it went to the kernel under test. */
+  private before: Survey | undefined;
   /** Why the machine must not be used any more. What state it is in is not known. */
   private bad: HilError | undefined;
 
-  constructor({ clock, host, take, orphans, anyState }: MetalSettings) {
+  constructor({ clock, host, take, method, orphans, anyState }: MetalSettings) {
     this.clock = clock;
     this.host = host;
     this.take = take === true;
+    this.method = method;
     this.orphans = orphans === true;
     this.anyState = anyState === true;
     this.work = new Work(clock);
@@ -92,7 +102,7 @@ class Metal {
   async traits(): Promise<HostTraits> {
     if (this.found !== undefined) return this.found;
     const found = this.surveyed ?? (await this.survey());
-    mustBeReady(this.host, found);
+    mustBeReady(this.host, found, this.method);
     const emulated = found.has('hypervisor');
     this.found = {
       boots: true,
@@ -100,7 +110,7 @@ class Metal {
       timeScale: emulated ? EMULATED_TIME_SCALE : 1,
       how: [
         `${found.get('model') ?? '?'}${emulated ? ', itself a guest' : ''}`,
-        `${this.host.boot[0] ?? 'kexec'} over SSH, back to ${found.get('release') ?? '?'} afterwards`,
+        `over SSH, back to ${found.get('release') ?? '?'} afterwards`,
       ],
     };
     return this.found;
@@ -116,7 +126,6 @@ class Metal {
     if (!this.anyState) {
       const marked = await whyBad(host);
       if (marked !== undefined) throw hostBad(host, marked);
-      if (host.power.type === 'none' && !host.unattended_ok) throw unattended(host);
     }
     const stop = new AbortController();
     let keeping: Promise<void> | undefined;
@@ -136,7 +145,7 @@ class Metal {
       await this.giveBack();
     };
     await work
-      .step(PREPARE_MS_MAX, () => this.leaseOf(o, onHeld))
+      .step(this.prepareMs(), () => this.leaseOf(o, onHeld))
       .catch(async (error: unknown) => {
         await end();
         throw error;
@@ -163,7 +172,7 @@ class Metal {
       const close = () => machine.close().then(() => lease.release());
       return { ...machine, close };
     }
-    return this.work.step(PREPARE_MS_MAX, () => this.bootHeld(request));
+    return this.work.step(this.prepareMs(), () => this.bootHeld(request));
   }
 
   // --- internal ---
@@ -175,20 +184,30 @@ class Metal {
     if (lease.lost !== undefined) throw lease.lost;
     const link = guarded(await this.knownGood(request.signal), lease);
     const resting = await survey(host, link);
-    mustBeReady(host, resting);
+    mustBeReady(host, resting, this.method);
+    const way = wayFor(host, resting, lease, this.method);
     const staged = await stage(link, lease, resting, request);
     const console = new ConsoleLog(request.consoleFile);
     this.console = console;
     const interrupted = interruption(request.signal);
+    const started = clock.now();
     try {
-      await kexec(link, lease, staged, [...kernelParameters(host), ...request.parameters]);
+      await way.go(link, staged, [...kernelParameters(host), ...request.parameters]);
       this.leaving = resting.get('boot_id');
+      this.before = resting;
       link.close();
       this.link = undefined;
-      const up = underTest(clock, host, resting, request, console);
-      const fresh = await Promise.race([up, interrupted.promise]);
+      const up = underTest(clock, host, resting, request, console, way.seconds);
+      const fresh = await Promise.race([up, interrupted.promise]).catch((error: unknown) => {
+        closeLate(up);
+        throw error;
+      });
       this.link = fresh;
       this.leaving = undefined;
+      const mine = guarded(fresh, lease);
+      await way.prove(mine);
+      const took = ((clock.now() - started) / 1000).toFixed(1);
+      const how = [`${way.name} in ${took} s`, await leash(mine, host)];
       await lease.refresh(fresh);
       return metalMachine({
         clock,
@@ -198,13 +217,16 @@ class Metal {
         console,
         release: request.image.release,
         bootId: await bootIdOf(host, fresh),
+        how,
         comeHome: async () => {
-          await this.comeHome();
+          const left = await this.comeHome();
           this.console = undefined;
+          return left;
         },
       });
     } catch (error) {
-      await this.comeHome();
+      // One that still answers on its own kernel is not silent.
+      await this.comeHome(error instanceof KernelError && clock.now() - started >= way.seconds * 1000);
       this.console = undefined;
       await console.close();
       throw error;
@@ -241,10 +263,7 @@ class Metal {
     this.held = first;
     onHeld();
     const found = await survey(host, guarded(this.link, first));
-    if (!isOurs(found.get('release'))) {
-      this.surveyed = found;
-      return;
-    }
+    if (!isOurs(found.get('release'))) return this.settle(found);
     // What a runner left running there that is gone. The lease that counts is the one in that kernel's RAM; it is ours
     // now, and what the disk says is older.
     this.settling = true;
@@ -252,7 +271,15 @@ class Metal {
     if (this.link === undefined) throw this.bad ?? notReady(host, ['it did not come back to its own kernel']);
     this.held = await takeLease(host, this.link, { ...how, onlyFree: true, supersedes: first.token });
     this.settling = false;
-    this.surveyed = await survey(host, guarded(this.link, this.held));
+    await this.settle(await survey(host, guarded(this.link, this.held)));
+  }
+
+  /** @param found what it says of itself on its own kernel, as it was found there */
+  private async settle(found: Survey): Promise<void> {
+    this.surveyed = found;
+    // Of a runner that was killed.
+    if (found.has('once_left')) await this.comeHome();
+    if (this.bad !== undefined) throw this.bad;
   }
 
   private async survey(): Promise<Survey> {
@@ -283,65 +310,58 @@ class Metal {
     return this.link;
   }
 
-  /** Back to the known-good kernel: asked to, and without an answer switched off and on. Never throws. */
-  private async comeHome(): Promise<void> {
-    await this.work.step(PREPARE_MS_MAX, () => this.bringHome());
-  }
-
-  private async bringHome(): Promise<void> {
-    const { clock, host, held } = this;
-    const { deadlines } = host;
-    const homeMs = (deadlines.post + deadlines.boot) * 1000;
-    const was = this.link;
-    this.link = undefined;
-    try {
-      if (held?.lost !== undefined) throw held.lost;
-      let patienceMs = homeMs;
-      let isHome = false;
-      if (was !== undefined) {
-        // Only a kernel of ours has no disk to let go of.
-        const ask = `${held?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) uname -r; exit ${IS_HOME} ;; esac`;
-        const asked = await was.exec(ask, { timeoutMs: COMMAND_TIMEOUT_MS });
-        held?.check(asked);
-        isHome = asked.exitCode === IS_HOME && this.leaving === undefined;
-        if (isHome) mustBeKnown(host, asked.stdout.trim(), this.surveyed?.get('release'));
-        if (asked.exitCode === 0) await isGone(clock, was, deadlines.shutdown * 1000);
-        // It hears nothing any more. To switch it off while it resets itself does no harm.
-        else if (asked.exitCode === null && powerOf(clock, host) !== undefined) patienceMs = SILENT_MS;
-        if (!isHome) was.close();
+  /**
+   * Back to the known-good kernel, with all taken away that was written for the way from it. Never throws.
+   * @param silent it answered nothing for a whole deadline
+   * @returns what the kernel under test left in pstore
+   */
+  private async comeHome(silent = false): Promise<string> {
+    return this.work.step(this.prepareMs(), async () => {
+      let left = '';
+      for (let tries = 1; ; tries++) {
+        await this.comeBack(silent && tries === 1);
+        const { link, held } = this;
+        // The lease on the disk is not yet ours: it is asked for what is left there once it is.
+        if (this.settling || link === undefined || held === undefined || held.lost !== undefined) return left;
+        const tidied = await tidy(guarded(link, held), held, this.before, this.console);
+        if (left === '') left = tidied.left;
+        this.bad = tidied.bad ?? this.bad;
+        if (tidied.unheard === undefined) {
+          this.before = undefined;
+          return left;
+        }
+        if (tries === TIDY_TRIES_MAX) {
+          this.bad = hostBad(this.host, tidied.unheard.message);
+          if (held.lost === undefined) await markBad(this.host, this.bad.message);
+          return left;
+        }
+        // It has disks, and is looked for as long as it takes: it may be the network that failed.
+        link.close();
+        this.link = undefined;
       }
-      this.link = isHome ? was : await this.homeWithin(patienceMs);
-    } catch (error) {
-      await this.switchOffAndOn(homeMs, error);
-    }
-    if (!this.settling && this.link !== undefined && held !== undefined)
-      await held.refresh(this.link).catch((error: HilError) => {
-        this.bad = error;
-      });
+    });
   }
 
-  private async switchOffAndOn(homeMs: number, why: unknown): Promise<void> {
-    const { clock, host, held } = this;
-    try {
-      if (held?.lost !== undefined) throw held.lost;
-      const power = powerOf(clock, host);
-      if (power === undefined) throw why;
-      await held?.mustBeOurs();
-      await power.cycle();
-      this.link = await this.homeWithin(homeMs);
-    } catch (error) {
-      this.bad = hostBad(host, `it does not come back to its own kernel: ${messageOf(error)}`);
-      // A machine that was taken from us is for its new holder to judge.
-      if (held?.lost === undefined) await markBad(host, messageOf(this.bad));
+  private async comeBack(silent: boolean): Promise<void> {
+    const { clock, host, held: lease, link, leaving, serial, console } = this;
+    this.link = undefined;
+    const known = this.surveyed?.get('release');
+    const found = await bringHome({ clock, host, lease, link, leaving, known, serial, console, silent });
+    if ('bad' in found) {
+      this.bad = found.bad;
+      return;
     }
-  }
-
-  private async homeWithin(ms: number): Promise<SshLink> {
-    const { clock, host, leaving } = this;
-    const guard = this.held?.guard() ?? '';
-    const link = await homeWithin(clock, host, ms, { guard, leaving, known: this.surveyed?.get('release') });
+    this.link = found.link;
     this.leaving = undefined;
-    return link;
+    if (this.settling || lease === undefined) return;
+    await lease.refresh(found.link).catch((error: HilError) => {
+      this.bad = error;
+    });
+  }
+
+  private prepareMs(): number {
+    const { post, boot } = this.host.deadlines;
+    return PREPARE_MS_MAX + RUNGS * (post + boot) * 1000;
   }
 
   // A machine is given back on its own kernel. One that does not hear it is looked for, as ever.
@@ -367,24 +387,6 @@ class Metal {
     this.held = undefined;
     this.given = undefined;
   }
-}
-
-// What tells a machine that went on from one that restarted.
-async function bootIdOf(host: LabHost, link: SshLink): Promise<string> {
-  const asked = await link.exec('cat /proc/sys/kernel/random/boot_id', { timeoutMs: COMMAND_TIMEOUT_MS });
-  const [id = ''] = asked.stdout.split('\n');
-  if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(id)) return id;
-  throw new InfraError({ code: 'ssh-failed', message: `${host.name} does not say which boot this is` });
-}
-
-// Its clock is a matter of `hosts check`: nothing here goes by it.
-function mustBeReady(host: LabHost, found: Survey): void {
-  const lacks = lacksOf(found, host, 0);
-  if (lacks.length === 0) return;
-  throw notReady(
-    host,
-    lacks.map(({ what, hint }) => `${what}; ${hint}`),
-  );
 }
 
 function openSerialOf(host: LabHost): NonNullable<Doors['serial']> {

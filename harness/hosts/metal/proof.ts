@@ -6,10 +6,11 @@ import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { Survey } from '../../model/survey.ts';
+import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
-import { reachWithin } from './reach.ts';
+import { closeLate, reachWithin } from './reach.ts';
 
 const COMMAND_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
@@ -17,8 +18,9 @@ const AGAIN_MS = 1000;
 /**
  * Waits for the kernel under test.
  * @param resting what the machine said on its known-good kernel
+ * @param seconds what it may take
  * @throws KernelError `boot-failed` when it panics, does not answer, or the machine went back to its own kernel;
- *   InfraError `wrong-kernel`, `host-key`
+ *   InfraError `wrong-kernel`, `not-gone`, `host-key`
  */
 export async function underTest(
   clock: Clock,
@@ -26,10 +28,11 @@ export async function underTest(
   resting: Survey,
   request: BootRequest,
   console: ConsoleLog,
+  seconds: number,
 ): Promise<SshLink> {
-  const { deadlines } = host;
-  const seconds = deadlines.shutdown + deadlines.kexec;
   const until = clock.now() + seconds * 1000;
+  const enough = new AbortController();
+  const signal = AbortSignal.any([request.signal, enough.signal]);
   const panicked = console.nextLine(PANIC);
   const failed = (what: string) => bootFailure(what, console.since(0), request.consoleFile);
   let stayed = false;
@@ -37,16 +40,18 @@ export async function underTest(
     const left = until - clock.now();
     if (left <= 0 && stayed) throw notGone(host, seconds);
     if (left <= 0) throw failed(`it did not answer SSH in ${seconds} s`);
-    const tried = await within(
-      clock,
-      left,
-      Promise.race([reachWithin(clock, host, left, request.signal), panicked]),
-    ).catch((error: unknown) => {
+    const reaching = reachWithin(clock, host, left, signal);
+    const tried = await within(clock, left, Promise.race([reaching, panicked])).catch((error: unknown) => {
       if (error instanceof InfraError && error.code === 'ssh-failed') return undefined;
       throw error;
     });
-    if (tried === undefined || tried.timedOut) continue;
-    if (typeof tried.value === 'string') throw failed(tried.value);
+    if (tried === undefined) continue;
+    if (tried.timedOut || typeof tried.value === 'string') closeLate(reaching);
+    if (tried.timedOut) continue;
+    if (typeof tried.value === 'string') {
+      enough.abort();
+      throw failed(tried.value);
+    }
     const link = tried.value;
     const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
       timeoutMs: COMMAND_TIMEOUT_MS,
@@ -66,6 +71,13 @@ export async function underTest(
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }
+}
+
+/** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
+export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
+  const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')}(?:\\s|$))\\d`);
+  await console.nextLine(other);
+  return { kind: 'rebooted', detail: 'the machine reset itself' };
 }
 
 // --- internal ---

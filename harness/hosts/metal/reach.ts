@@ -13,6 +13,8 @@ import { doorsOf } from './doors.ts';
 const CONNECT_TIMEOUT_MS = 25_000;
 const SCRIPT_TIMEOUT_MS = 60_000;
 const RETRY_MS = 1000;
+/** A machine that reset itself, or whose cable was pulled, sends nothing that TCP could tell by. */
+const LINK_SILENT_MS = 120_000;
 
 /** Exit status of a script of ours: the lease is somebody else's. */
 export const LEASE_LOST = 75;
@@ -27,6 +29,7 @@ export async function targetOf(host: LabHost): Promise<SshTarget> {
     port: host.port,
     username: host.user,
     hostKey: Buffer.from(keyOfLine(host.host_key), 'base64'),
+    silentMs: LINK_SILENT_MS,
   };
   if (host.key === undefined) {
     const agent = process.env['SSH_AUTH_SOCK'];
@@ -80,10 +83,13 @@ export async function reachWithin(
   }
 }
 
-/** Runs infra/provision/host/<name>.sh there. A status other than 0 is a result. */
+/**
+ * Runs infra/provision/host/<name>.sh there. A status other than 0 is a result.
+ * @param more guard: what is checked there first, HeldLease.guard()
+ */
 export async function runScript(
   link: SshLink,
-  name: 'lease' | 'survey' | 'carry' | 'install' | 'facts',
+  name: 'lease' | 'survey' | 'carry' | 'once' | 'install' | 'facts',
   args: readonly string[],
   timeoutMs = SCRIPT_TIMEOUT_MS,
   more: Partial<Pick<RemoteOptions, 'keepBytes'>> & { guard?: string } = {},
@@ -116,6 +122,14 @@ export async function survey(host: LabHost, link: SshLink): Promise<Survey> {
 /** As one word of a POSIX shell. */
 export function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** Nobody waits for it any more: a connection that nobody closes keeps its process from ending. */
+export function closeLate(reaching: Promise<SshLink>): void {
+  reaching.then(
+    (link) => link.close(),
+    () => {},
+  );
 }
 
 /** Resolves when the link is gone, or with false when it is still there after `ms`. */

@@ -11,11 +11,12 @@ export function hostBad(host: LabHost, why: string): InfraError {
   });
 }
 
-export function unattended(host: LabHost): InfraError {
+/** @param lacking what would have brought it back */
+export function unattended(host: LabHost, lacking: string): InfraError {
   return new InfraError({
     code: 'unattended',
-    message: `nothing can bring ${host.name} back when it hangs: it has no power`,
-    hint: `say in ${host.file} how it is switched, or that it may hang: unattended_ok: true`,
+    message: `nothing can bring ${host.name} back when it hangs: it has ${lacking}`,
+    hint: `say in ${host.file} how it is switched, load the driver of its watchdog, or set unattended_ok: true`,
   });
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The SSH client against a server in this process: results, deadlines, lost connections, bounds, and keys.
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -264,6 +264,31 @@ t.test('nobody listens, nobody answers, nobody speaks SSH', async (t) => {
 t.test('a private key that is none', async (t) => {
   const server = await startServer(play);
   t.match(await failed({ ...server.target, privateKey: 'garbage' }), /privateKey/);
+  await server.close();
+});
+
+t.test('a host that falls silent', async (t) => {
+  const server = await startServer(play);
+  // A cable between the two, that can be pulled: TCP sees nothing of that.
+  const cable: Socket[] = [];
+  const between = createServer((near) => {
+    const far = connectTcp({ host: server.target.host, port: server.target.port });
+    for (const socket of [near, far]) socket.on('error', () => {});
+    near.pipe(far);
+    far.pipe(near);
+    cable.push(near, far);
+  });
+  await new Promise<void>((done) => between.listen(0, '127.0.0.1', () => done()));
+  const { port } = between.address() as AddressInfo;
+  const link = await connect({ ...server.target, port, silentMs: 800 }, LONG_MS);
+  await pause(1500);
+  t.match(await link.exec('echo still', { timeoutMs: LONG_MS }), { stdout: 'still\n' }, 'it answers');
+  for (const socket of cable) socket.unpipe().pause();
+  const since = performance.now();
+  t.match(await link.closed, /[Kk]eepalive/);
+  t.ok(performance.now() - since < LONG_MS / 2);
+  for (const socket of cable) socket.destroy();
+  between.close();
   await server.close();
 });
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import t from 'tap';
-import { lacksOf, parseSurvey } from '../../model/survey.ts';
+import { lacksOf, methodFor, onceLoader, parseSurvey, watchdogOf } from '../../model/survey.ts';
 
 const READY = `system=Linux
 release=6.1.0-50-amd64
@@ -18,16 +18,21 @@ tool_sha256sum=yes
 tool_cpio=yes
 tool_ip=yes
 tool_grub-reboot=yes
+tool_grub-editenv=yes
 kexec=yes
 kexec_disabled=0
 grub=/boot/grub/grub.cfg
 grubenv=/boot/grub/grubenv
+grub_on=/dev/nvme0n1p2
+grub_fs=ext4
+grub_once=yes
 host_key=/etc/ssh/ssh_host_ed25519_key
 net_address=192.0.2.7/24
 `;
 
-function lacks(text: string, boot: ('kexec' | 'once')[] = ['kexec', 'once'], off = 0): string[] {
-  return lacksOf(parseSurvey(text), { cpu: 'amd', boot }, off).map(({ what }) => what);
+function lacks(text: string, boot: ('kexec' | 'once')[] = ['kexec'], off = 0): string[] {
+  const host = { cpu: 'amd', boot, power: { type: 'none' }, unattended_ok: true } as const;
+  return lacksOf(parseSurvey(text), { ...host, boot }, off).map(({ what }) => what);
 }
 
 t.test('a machine that is ready lacks nothing', async (t) => t.same(lacks(READY), []));
@@ -51,7 +56,6 @@ t.test('each thing that is missing is named', async (t) => {
   t.same(without('kexec=yes\nkexec_disabled', 'kexec_disabled'), ['its kernel was built without kexec']);
   t.same(without('kexec_disabled=0', 'kexec_disabled=1'), ['kexec is switched off until the next boot']);
   t.same(without('tool_systemctl=yes'), ['it does not run systemd']);
-  t.same(without('grubenv=/boot/grub/grubenv'), ['GRUB has no environment']);
   t.same(without('net_address=192.0.2.7/24'), ['no IPv4 address leads back to this machine']);
   t.same(lacks(`${READY}lockdown=integrity\n`), ['its kernel is locked down (integrity)']);
   t.same(lacks(READY, ['kexec'], -301), ['its clock is -301 s off']);
@@ -60,6 +64,68 @@ t.test('each thing that is missing is named', async (t) => {
 t.test('a boot method that is not used needs nothing', async (t) => {
   t.same(lacks(READY.replace('tool_kexec=yes', ''), ['once']), []);
   t.same(lacks(READY.replace('tool_grub-reboot=yes', ''), ['kexec']), []);
+});
+
+t.test('the first boot method that the machine has all for', async (t) => {
+  const both = ['kexec', 'once'] as const;
+  const without = (...lines: string[]) =>
+    parseSurvey(lines.reduce((text, line) => text.replace(`${line}\n`, ''), READY));
+  t.equal(methodFor(parseSurvey(READY), both), 'kexec');
+  t.equal(methodFor(parseSurvey(READY), ['once', 'kexec']), 'once');
+  t.equal(methodFor(without('tool_kexec=yes'), both), 'once');
+  t.equal(methodFor(without('tool_kexec=yes', 'grubenv=/boot/grub/grubenv'), both), undefined);
+  t.same(lacks(READY.replace('tool_kexec=yes', ''), ['kexec', 'once']), [], 'the other one will do');
+  t.equal(lacks(READY.replace('tool_systemctl=yes', ''), ['kexec', 'once']).length, 2, 'or all are named');
+});
+
+t.test('who can be asked to start a kernel once', async (t) => {
+  const efi = `firmware=efi\nesp=/boot/efi\nesp_on=/dev/sda1\ntool_efibootmgr=yes\n`;
+  const on = (text: string, more = '') => onceLoader(parseSurvey(`${text}${more}`));
+  const grub = (line: string, by: string) => READY.replace(`${line}\n`, by);
+  t.equal(on(READY), 'grub');
+  t.equal(on(READY, efi), 'grub', 'also where the firmware could be');
+  for (const [line, by] of [
+    ['grub_fs=ext4', 'grub_fs=btrfs\n'],
+    ['grub_fs=ext4', 'grub_fs=zfs\n'],
+    ['grub_on=/dev/nvme0n1p2', 'grub_on=/dev/mapper/vg-root\n'],
+    ['grub_on=/dev/nvme0n1p2', 'grub_on=/dev/md0\n'],
+    ['grub_on=/dev/nvme0n1p2', 'grub_on=/dev/sda1[/@boot]\n'],
+    ['grub_on=/dev/nvme0n1p2', ''],
+    ['grub_once=yes', ''],
+    ['grubenv=/boot/grub/grubenv', ''],
+    ['tool_grub-editenv=yes', ''],
+  ] as const) {
+    t.equal(on(grub(line, by)), undefined, `${line} ${by}`);
+    t.equal(on(grub(line, by), efi), 'efi');
+    t.equal(lacks(grub(line, by), ['once']).length, 1);
+  }
+  const bare = grub('grubenv=/boot/grub/grubenv', '');
+  t.match(lacks(bare, ['once'])[0], /GRUB has no environment, and it has no EFI/);
+  t.match(lacks(`${bare}firmware=efi\n`, ['once'])[0], /its EFI system partition is not mounted/);
+  t.equal(on(bare, efi.replace('/dev/sda1', '/dev/md1')), undefined, 'the firmware knows no RAID either');
+  t.equal(on(READY, `${efi}loader=systemd-boot 252\ntool_bootctl=yes\n`), 'systemd-boot');
+  t.equal(on(bare, `${efi}loader=systemd-boot 252\n`), 'efi');
+  t.same(
+    lacks(`${READY}secure_boot=yes\n`, ['once']),
+    ['Secure Boot is on'],
+    'no loader takes what is not signed',
+  );
+});
+
+t.test('a watchdog that nobody but hardware keeps going', async (t) => {
+  const found = (text: string) => watchdogOf(parseSurvey(text));
+  t.equal(found('watchdog=/dev/watchdog\nwatchdog_is=iTCO_wdt\n'), 'iTCO_wdt');
+  t.equal(found('watchdog=/dev/watchdog\nwatchdog_is=Software Watchdog\n'), undefined);
+  t.equal(found('watchdog=/dev/watchdog\n'), undefined);
+  t.equal(found(''), undefined);
+
+  const host = { cpu: 'any', boot: ['kexec'], power: { type: 'none' }, unattended_ok: false } as const;
+  const lone = (more: string, host_more: object = {}) =>
+    lacksOf(parseSurvey(`${READY}${more}`), { ...host, boot: ['kexec'], ...host_more }, 0);
+  t.match(lone(''), [{ what: /neither power nor a watchdog/ }]);
+  t.same(lone('watchdog=/dev/watchdog\nwatchdog_is=SP5100 TCO timer\n'), []);
+  t.same(lone('', { unattended_ok: true }), []);
+  t.same(lone('', { power: { type: 'command', on: ['on'], off: ['off'] } }), []);
 });
 
 t.test('garbage is no survey', async (t) => {

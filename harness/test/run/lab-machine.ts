@@ -31,6 +31,8 @@ const SURVEY: readonly [string, string][] = [
   ['kexec', 'yes'],
   ['host_key', '/etc/ssh/ssh_host_ed25519_key'],
   ['net_address', '192.0.2.7/24'],
+  ['watchdog', '/dev/watchdog'],
+  ['watchdog_is', 'iTCO_wdt'],
 ];
 
 export function checkMachine(

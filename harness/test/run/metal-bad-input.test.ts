@@ -8,7 +8,7 @@ import { HilError } from '../../errors.ts';
 import { targetOf } from '../../hosts/metal/reach.ts';
 import { readLabs } from '../../run/labs.ts';
 import { readWishes } from '../../run/pick.ts';
-import type { PlayedSetup } from '../hosts/metal/played-machine.ts';
+import type { PlayedSetup } from '../hosts/metal/played-setup.ts';
 import { caught, withTemp } from '../temp.ts';
 import { withFlow } from './fixture.ts';
 import { withLab } from './played-lab.ts';
@@ -166,8 +166,10 @@ const MACHINES: BadMachine[] = [
   {
     what: 'has no power, and may not hang',
     setup: { more: { power: { type: 'none' } } },
+    // Only the machine itself can say whether it has a watchdog.
+    touched: true,
     code: 'unattended',
-    message: /nothing can bring metal-1 back when it hangs/,
+    message: /nothing can bring metal-1 back when it hangs: it has neither power nor a watchdog/,
   },
 ];
 

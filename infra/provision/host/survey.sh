@@ -33,16 +33,44 @@ if [ -w "$probe" ] && touch "$probe/.kvm-hil-probe" 2>/dev/null; then
 	say writable yes
 fi
 
-for tool in kexec systemctl sha256sum cpio gzip ip grub-reboot grub-editenv; do
+for tool in kexec systemctl sha256sum cpio gzip ip grub-reboot grub-editenv efibootmgr bootctl; do
 	command -v "$tool" >/dev/null 2>&1 && say "tool_$tool" yes
 done
 [ -e /sys/kernel/kexec_loaded ] && say kexec yes
 say kexec_disabled "$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)"
 say lockdown "$(sed -n 's/.*\[\(.*\)\].*/\1/p' /sys/kernel/security/lockdown 2>/dev/null)"
 say firmware "$([ -d /sys/firmware/efi ] && echo efi || echo bios)"
-say grub "$(first /boot/grub/grub.cfg /boot/grub2/grub.cfg)"
-say grubenv "$(first /boot/grub/grubenv /boot/grub2/grubenv)"
+
+# What starts kernels there. GRUB has to write its environment at boot, without the drivers that the kernel has: what its
+# file lies on matters.
+say grub "$(first /boot/grub/grub.cfg)"
+say grubenv "$(first /boot/grub/grubenv)"
+if [ -r /boot/grub/grub.cfg ]; then
+	say grub_on "$(findmnt -n -o SOURCE -T /boot/grub 2>/dev/null)"
+	say grub_fs "$(findmnt -n -o FSTYPE -T /boot/grub 2>/dev/null)"
+	say grub_uuid "$(findmnt -n -o UUID -T /boot/grub 2>/dev/null)"
+	grep -q 'save_env.* next_entry' /boot/grub/grub.cfg && grep -q 'source.*/custom.cfg' /boot/grub/grub.cfg && say grub_once yes
+fi
+if [ -d /sys/firmware/efi/efivars ]; then
+	for esp in /boot/efi /efi /boot; do
+		[ "$(findmnt -n -o FSTYPE -M "$esp" 2>/dev/null)" = vfat ] || continue
+		say esp "$esp"
+		say esp_on "$(findmnt -n -o SOURCE -M "$esp")"
+		break
+	done
+	# Four bytes of attributes, then what it is: a byte, UTF-16.
+	is_secure=$(od -An -tu1 -j4 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 2>/dev/null)
+	[ "$((${is_secure:-0}))" = 1 ] && say secure_boot yes
+	say loader "$(tail -c +5 /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null | tr -d '\000')"
+fi
+[ -e /var/lib/kvm-hil/once ] && say once_left yes
+
+# What kernels that died before left behind, and what systemd has moved of it.
+say pstore "$(find /sys/fs/pstore /var/lib/systemd/pstore -type f 2>/dev/null | sort | tail -n 200 | tr '\n' ' ')"
+
+# One that nobody but the hardware keeps going.
 say watchdog "$(first /dev/watchdog)"
+say watchdog_is "$(cat /sys/class/watchdog/watchdog0/identity 2>/dev/null)"
 say config "$(first "/boot/config-$(uname -r)" /proc/config.gz)"
 say modules "$(sed 's/ .*//' /proc/modules 2>/dev/null | sort | tr '\n' ' ')"
 say host_key "$(first /etc/ssh/ssh_host_ed25519_key)"

@@ -232,8 +232,10 @@ check('somebody else is at work there', async (t, m) => {
 check(
   'nothing could bring it back',
   async (t, m) => {
-    t.equal(code(await caught(metalHost({ clock, host: m.host }).boot(m.request))), 'unattended');
-    t.same(m.commands, []);
+    const error = await caught(metalHost({ clock, host: m.host }).boot(m.request));
+    t.match((error as Error).message, /neither power nor a watchdog/);
+    t.equal(m.machine.boots, 1, 'it was not booted');
+    t.ok(existsSync(leaseFile(m, '1.over')), 'given back');
   },
   { unattended_ok: false },
 );

@@ -1,32 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine of a lab that exists in memory, on any clock: disk, kernels, lease, power, network, behind the doors of the metal
 // driver. It goes wrong in a chosen way at a chosen step; a step is a connection, a command, or a switch of its power.
-import { writeFileSync } from 'node:fs';
-import path from 'node:path';
 import { type Clock, within } from '../../../effects/clock.ts';
 import type { CommandResult } from '../../../effects/exec.ts';
+import { remoteResult } from '../../../effects/kept.ts';
 import type { RemoteOptions, RemoteResult, SshLink } from '../../../effects/ssh.ts';
 import { InfraError } from '../../../errors.ts';
 import type { Machine } from '../../../hosts/host.ts';
 import { replaceDoors } from '../../../hosts/metal/doors.ts';
-import { type Script, scriptedHost } from '../../../hosts/scripted.ts';
-import { type LabHost, labHosts } from '../../../model/lab.ts';
+import { scriptedHost } from '../../../hosts/scripted.ts';
+import type { LabHost } from '../../../model/lab.ts';
 import { PlayedLease } from './played-lease.ts';
-import { LOOKS, type MachineFault, resultOf, SURVEY, withoutGuards, words } from './played-words.ts';
-
-export interface PlayedSetup {
-  name: string;
-  clock: Clock;
-  /** For its key. */
-  folder: string;
-  script: Omit<Script, 'name' | 'clock' | 'emulated'>;
-  fault?: { step: number; kind: MachineFault };
-  /** Lines of its survey that say otherwise; an empty value takes the line away. */
-  says?: Readonly<Record<string, string>>;
-  /** Instead of the answer to a command; undefined: as ever. */
-  play?: (command: string) => Partial<RemoteResult> | undefined;
-  more?: Partial<LabHost>;
-}
+import { PlayedLoader } from './played-loader.ts';
+import { type PlayedSetup, playedHost } from './played-setup.ts';
+import { LOOKS, type MachineFault, SURVEY, withoutGuards, words } from './played-words.ts';
 
 type Kernel = 'known' | 'ours' | 'other';
 
@@ -43,6 +30,7 @@ export class PlayedMachine {
   readonly host: LabHost;
   kernel: Kernel = 'known';
   disk = new PlayedLease();
+  loader = new PlayedLoader();
   steps = 0;
   /** What was switched, in order. */
   switched: string[] = [];
@@ -52,6 +40,8 @@ export class PlayedMachine {
   onCommand: (command: string) => void = () => {};
   /** How much longer a command took than its sender allowed. */
   overdueMs = 0;
+  /** As the setup says. */
+  readonly hearsKeys: boolean;
   private readonly setup: PlayedSetup;
   private readonly clock: Clock;
   private ram: PlayedLease | undefined;
@@ -77,34 +67,16 @@ export class PlayedMachine {
 
   constructor(setup: PlayedSetup) {
     this.setup = setup;
+    this.hearsKeys = setup.hearsKeys === true;
     this.clock = setup.clock;
-    const key = path.join(setup.folder, `key-${setup.name}`);
-    writeFileSync(key, 'a key', { mode: 0o600 });
-    const [host] = labHosts(
-      {
-        lab: 'test',
-        hosts: [
-          {
-            name: setup.name,
-            driver: 'metal',
-            address: setup.name,
-            host_key: '',
-            key,
-            power: { type: 'command', on: ['on'], off: ['off'], cycle: ['cycle'], status: ['status'] },
-            ...setup.more,
-          },
-        ],
-      },
-      'test.yaml',
-    );
-    if (host === undefined) throw new Error('a lab has hosts');
+    const host = playedHost(setup);
     this.host = host;
     replaceDoors(host, {
       connect: (_, timeoutMs) => this.connect(timeoutMs),
       run: (argv) => this.switchPower(argv[0] ?? ''),
       serial: (_, onPiece) => {
         this.readers.add(onPiece);
-        return { close: () => this.readers.delete(onPiece) };
+        return { sysrq: () => this.pressKey(), close: () => void this.readers.delete(onPiece) };
       },
     });
   }
@@ -115,6 +87,7 @@ export class PlayedMachine {
     const { kernel, release, boots, loaded } = this;
     Object.assign(fork, { kernel, release, boots, loaded });
     fork.disk = this.disk.copy();
+    fork.loader = this.loader.copy();
     fork.ram = this.ram?.copy();
     fork.carried = this.carried.copy();
     for (const [name, text] of this.files) fork.files.set(name, text);
@@ -136,6 +109,11 @@ export class PlayedMachine {
 
   isTaken(): boolean {
     return this.taken;
+  }
+
+  /** Connections that nobody has closed. */
+  get open(): number {
+    return this.links.size;
   }
 
   /** The lease that commands see now. */
@@ -177,12 +155,12 @@ export class PlayedMachine {
       shell: async () => {},
       exec: async (command, o) => {
         const started = this.clock.now();
-        const gone = closed.then(() => resultOf(command, { lost: true, exitCode: null }));
+        const gone = closed.then(() => remoteResult(command, { lost: true }));
         const isOpen = this.links.has(lose);
         const work = isOpen ? Promise.race([gone, this.carryOut(command, o)]) : gone;
         const timed = await within(this.clock, o.timeoutMs, work);
         this.overdueMs = Math.max(this.overdueMs, this.clock.now() - started - o.timeoutMs);
-        return timed.timedOut ? resultOf(command, { timedOut: true, exitCode: null }) : timed.value;
+        return timed.timedOut ? remoteResult(command, { timedOut: true }) : timed.value;
       },
     };
   }
@@ -199,7 +177,7 @@ export class PlayedMachine {
     if (this.hung || this.clock.now() < this.reachableFrom) return new Promise(() => {});
     const [bare, tokens] = withoutGuards(command);
     const valid = tokens.every((token) => this.lease().isValid(token));
-    if (!valid) return resultOf(command, { exitCode: 75 });
+    if (!valid) return remoteResult(command, { exitCode: 75 });
     this.onCommand(bare);
     if (this.taken && tokens.length === 0 && !LOOKS.test(bare)) this.trespasses.push(bare);
     if (kind === 'garbage' && !bare.startsWith('exec ')) {
@@ -208,15 +186,15 @@ export class PlayedMachine {
       return { ...answer, stdout: '\u0000}{ noise\n', exitCode: 0 };
     }
     const answer = this.setup.play?.(bare);
-    const result = answer === undefined ? await this.perform(bare, o) : resultOf(command, answer);
+    const result = answer === undefined ? await this.perform(bare, o) : remoteResult(command, answer);
     if (kind !== 'cut-after') return result;
     this.cut(CUT_MS);
     return new Promise(() => {});
   }
 
   private async perform(command: string, o: RemoteOptions): Promise<RemoteResult> {
-    const say = (stdout: string, exitCode = 0) => resultOf(command, { stdout, exitCode });
-    const refused = () => resultOf(command, { exitCode: 1, stderr: this.refusal });
+    const say = (stdout: string, exitCode = 0) => remoteResult(command, { stdout, exitCode });
+    const refused = () => remoteResult(command, { exitCode: 1, stderr: this.refusal });
     const lease = /^sh -s -- \/var\/lib\/kvm-hil\/lease (.*)$/.exec(command);
     if (lease !== null) {
       // Where the kernel under test runs, the lease is in its RAM.
@@ -224,7 +202,7 @@ export class PlayedMachine {
         words(lease[1] ?? ''),
         this.canWrite || this.ram !== undefined,
       );
-      return resultOf(command, {
+      return remoteResult(command, {
         stdout: text,
         exitCode: status,
         stderr: status === 1 ? this.refusal : '',
@@ -236,6 +214,10 @@ export class PlayedMachine {
     if (command === 'uname -r') return say(`${this.release}\n`);
     if (command.startsWith('case $(uname -r)')) return this.kernel === 'ours' ? this.reset(say) : say('', 3);
     if (/^echo 1 >\/proc\/sys\/kernel\/sysrq; .*echo b/.test(command)) return this.reset(say);
+    if (command.includes('pidof watchdog')) return say('/dev/watchdog0\n');
+    const asked = this.loader.answer(command, this.files, this.canWrite);
+    if (asked !== undefined)
+      return remoteResult(command, asked.exitCode === 1 ? { ...asked, stderr: this.refusal } : asked);
     if (this.kernel === 'ours' && this.inner !== undefined) return this.inner.exec(command, o);
     const there = /^\[ -e (\S+\/images\/[0-9a-f]{64}) \]/.exec(command);
     if (there !== null) return say('', this.files.has(there[1] ?? '') ? 0 : 1);
@@ -259,6 +241,7 @@ export class PlayedMachine {
       this.goTo('ours', 1000, KEXEC_MS);
       return say('');
     }
+    if (command.includes('systemctl reboot')) return this.reset(say);
     return say('');
   }
 
@@ -270,6 +253,7 @@ export class PlayedMachine {
       release: this.release,
       boot_id: `boot-${this.boots}`,
       ...(this.canWrite ? {} : { writable: '' }),
+      ...this.loader.says(),
       ...this.setup.says,
     };
     const lines = Object.entries(says).filter(([, value]) => value !== '');
@@ -301,9 +285,10 @@ export class PlayedMachine {
     this.inner = undefined;
     await this.clock.sleep(ms);
     if (boot !== this.boots) return;
-    this.kernel = this.strangeKernel ? 'other' : kernel;
+    const wish = kernel === 'known' && !this.strangeKernel ? this.loader.start() : undefined;
+    this.kernel = this.strangeKernel ? 'other' : wish === undefined ? kernel : 'ours';
     this.strangeKernel = false;
-    const releases = { known: KNOWN_RELEASE, ours: loaded.trim(), other: OTHER_RELEASE };
+    const releases = { known: KNOWN_RELEASE, ours: (wish ?? loaded).trim(), other: OTHER_RELEASE };
     this.release = releases[this.kernel];
     this.ram = this.kernel === 'ours' ? this.carried.copy() : undefined;
     if (this.kernel === 'ours') await this.startInner();
@@ -331,6 +316,19 @@ export class PlayedMachine {
     const stdout = what === 'status' ? (this.up || this.hung ? 'on' : 'off') : '';
     const ended = { exitCode: failed ? 1 : 0, signal: null, timedOut: false, failed };
     return { command: what, ...ended, durationMs: 0, stdout, stderr: failed ? 'no answer' : '' };
+  }
+
+  private async pressKey(): Promise<boolean> {
+    this.step();
+    await this.clock.sleep(LATENCY_MS);
+    if (!this.hearsKeys) return false;
+    this.switched.push('key');
+    if (this.taken) this.trespasses.push('key');
+    // What starts has no console yet.
+    if (!this.up) return true;
+    this.print('sysrq: Resetting\n');
+    this.goTo('known', 0, POST_MS);
+    return true;
   }
 
   private print(text: string): void {
@@ -380,6 +378,7 @@ export class PlayedMachine {
 
   private hang(): void {
     this.hung = true;
+    if (this.kernel === 'ours') this.loader.leave();
     this.inner?.provoke().catch(() => {});
   }
 

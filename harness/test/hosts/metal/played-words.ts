@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What is said between the metal driver and a machine that is played: its survey, commands, the ways in which it goes wrong.
 
-import type { RemoteResult } from '../../../effects/ssh.ts';
-
 export const MACHINE_FAULTS = [
   /** The network is gone for 20 seconds. */
   'cut',
@@ -66,19 +64,4 @@ export function withoutGuards(command: string): [bare: string, tokens: number[]]
 // As a shell takes words apart that quoted() made.
 export function words(line: string): string[] {
   return [...line.matchAll(/'([^']*)'|(\S+)/g)].map((match) => match[1] ?? match[2] ?? '');
-}
-
-export function resultOf(command: string, more: Partial<RemoteResult>): RemoteResult {
-  return {
-    command,
-    exitCode: 0,
-    signal: null,
-    stdout: '',
-    stderr: '',
-    timedOut: false,
-    lost: false,
-    truncated: false,
-    durationMs: 0,
-    ...more,
-  };
 }
