@@ -101,7 +101,8 @@ function left(candidates: readonly LabHost[], names: ReadonlySet<string>): LabHo
 
 function isReady({ error, lacks, host, survey }: HostReport, method: BootMethod | undefined): boolean {
   if (error !== undefined || survey === undefined || lacks.length > 0) return false;
-  if (method === undefined) return true;
+  // How the base's kernel is left asks nothing of the machine.
+  if (method === undefined || method === 'modules') return true;
   return host.boot.includes(method) && methodLacks(survey, method).length === 0;
 }
 

@@ -4,7 +4,7 @@ import { type Clock, within } from '../../effects/clock.ts';
 import type { RemoteResult, SshLink } from '../../effects/ssh.ts';
 import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
-import type { Machine } from '../host.ts';
+import type { BootRequest, LoadedModules, Machine } from '../host.ts';
 import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { guarded, type HeldLease } from './lease.ts';
@@ -23,6 +23,11 @@ export interface MachineParts {
   bootId: string;
   /** How this boot came about, for people. */
   how: readonly string[];
+  /** As Machine has it. */
+  modulesOf?: LoadedModules;
+  logFrom?: string;
+  /** Takes another image: these parts are another machine's then. @throws HilError */
+  next?: ((request: BootRequest) => Promise<Machine>) | undefined;
   /** Back to its own kernel. Never throws. @returns what this one left in pstore */
   comeHome: () => Promise<string>;
 }
@@ -58,8 +63,11 @@ export function metalMachine(parts: MachineParts): Machine {
     link.close();
     return lostResult(command);
   };
+  const { next, modulesOf, logFrom } = parts;
   return {
     release,
+    modulesOf,
+    logFrom,
     program: PROGRAM_PATH,
     how: parts.how,
     console,
@@ -70,6 +78,14 @@ export function metalMachine(parts: MachineParts): Machine {
       const command = 'echo l >/proc/sysrq-trigger';
       await link.exec(command, { timeoutMs: LAST_WORDS_MS }).catch(orGone(command));
     },
+    next:
+      next &&
+      (async (request) => {
+        const machine = await next(request);
+        // It is the other one's to close.
+        closing = Promise.resolve();
+        return machine;
+      }),
     close: () => {
       closing ??= comeHome().then((found) => {
         left = found;
