@@ -167,7 +167,7 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
 
     const ids = 'uname -r; kvm-modules ids; kvm-cases gmem/bind';
     const swapped = await hil(...boot('--series', SERIES, '--boot', 'modules'), ids);
-    const ran = / modules in [\d.]+ s: those of (\S+), in (\S+)/.exec(swapped.stderr);
+    const ran = / modules in [\d.]+ s: those of ([^\s,]+), in ([^\s,]+)/.exec(swapped.stderr);
     const [release] = swapped.stdout.split('\n');
     const taken = ran !== null && release === ran[2] && ran[1] !== ran[2] && /^kvm 04/m.test(swapped.stdout);
     const works = swapped.stdout.includes('{"end":{"status":"done"');

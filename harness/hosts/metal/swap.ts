@@ -162,9 +162,10 @@ async function prove(
     const is = ids.get(name);
     // The other vendor's.
     if (is === undefined && name !== 'kvm') continue;
-    const same = old.some((one) => one.name === name && one.buildId === buildId);
-    if (is !== buildId || same)
+    if (is !== buildId)
       throw refused(host, `the module ${name} is ${is ?? 'none'}, and should be ${buildId}`);
+    if (old.some((one) => one.name === name && one.buildId === buildId))
+      throw refused(host, `the module ${name} cannot be told from that of the base`);
   }
   if (ids.size < 2 || ![...ids.keys()].some((name) => name.startsWith('kvm_')))
     throw refused(host, 'no module for its processor is loaded');
