@@ -46,7 +46,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
 
   const boot = [
     '--boot <method>',
-    'how machines of the inventory are booted: kexec, or once (by their boot loader)',
+    'how machines of the inventory are booted: kexec, once (by their boot loader), modules (from base to a series of KVM alone)',
   ] as const;
 
   program
@@ -114,7 +114,9 @@ Examples:
       `
 Examples:
   kvm-hil boot --base debian:7.3
-  kvm-hil boot --base debian:7.3 --series my-series.mbox -- kvm-cases gmem/bind`,
+  kvm-hil boot --base debian:7.3 --series my-series.mbox -- kvm-cases gmem/bind
+  kvm-hil boot --base debian:7.3 --series my-series.mbox --host milan-1 --boot modules
+      boots the base, then loads the series' modules into it`,
     )
     .action(async (command, o) => finish(await (await import('./commands/boot.ts')).bootCommand(o, command)));
 

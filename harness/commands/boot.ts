@@ -3,14 +3,14 @@
 import { interruption, realClock } from '../effects/clock.ts';
 import { newLog } from '../effects/logs.ts';
 import { InfraError, UsageError } from '../errors.ts';
-import type { BootRequest, Host } from '../hosts/host.ts';
+import type { BootRequest, Host, Machine } from '../hosts/host.ts';
 import { forMetal } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
-import type { KernelRole } from '../model/result.ts';
+import { whyNotSwapped } from '../model/swap.ts';
 import { bootsNothing, openHosts } from '../run/hosts.ts';
 import { takeLease } from '../run/lease.ts';
 import { pickHosts, readWishes } from '../run/pick.ts';
-import { type BuildOptions, buildImages } from './build.ts';
+import { type BuildOptions, type BuiltKernel, buildImages } from './build.ts';
 import { type Context, openContext } from './context.ts';
 import { bootOption, kconfigOption } from './options.ts';
 
@@ -38,8 +38,11 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
     const wanted = kconfigOption(o.kconfig);
     const method = bootOption(o.boot);
     const kconfig = metal ? forMetal(wanted) : wanted;
-    const [built] = await buildImages({ ...o, kconfig }, context);
-    if (built === undefined) throw new Error('nothing was built');
+    const swap = method === 'modules';
+    if (swap) mustSwap(o, metal);
+    const [first, second] = await buildImages({ ...o, kconfig }, context, swap);
+    if (first === undefined) throw new Error('nothing was built');
+    if (second !== undefined) mustFit(first, second);
     const program = await ensureProgram(signal);
     const picked = await pickHosts(wishes, { clock: realClock, take: false, method, signal });
     try {
@@ -48,7 +51,7 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
       if (host === undefined) throw new Error(`${o.host} did not open`);
       const lease = await takeLease(host, sink, signal, { purpose: 'kvm-hil boot' });
       try {
-        return await bootOn(host, { ...o, image: built.image, role: built.role, program, command }, context);
+        return await bootOn(host, { ...o, kernels: [first, second], program, command }, context);
       } finally {
         await lease.release();
       }
@@ -62,24 +65,77 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
 
 // --- internal ---
 
-interface BootOn extends Pick<BootRequest, 'image' | 'program'> {
+// Who asks for it by hand wants it so, or to know why not.
+function mustSwap(o: BootOptions, metal: boolean): void {
+  if (metal && o.series !== undefined) return;
+  throw new UsageError({
+    code: 'boot-method',
+    message: metal
+      ? '--boot modules boots the base and loads the modules of a series into it: there is no series'
+      : `--boot modules is for machines of the inventory, and ${o.host} is none`,
+    hint: metal ? 'give it --series' : 'leave it out',
+  });
+}
+
+function mustFit(into: BuiltKernel, { image, touched }: BuiltKernel): void {
+  const why = whyNotSwapped(into.image, image, touched);
+  if (why === undefined) return;
+  throw new UsageError({
+    code: 'boot-method',
+    message: `--boot modules does not suffice: ${why}`,
+    hint: 'leave it out: the whole kernel is booted then',
+  });
+}
+
+interface BootOn extends Pick<BootRequest, 'program'> {
   parameter: string[];
-  role: KernelRole;
+  /** The one that is booted; the one whose modules it then takes. */
+  kernels: readonly [BuiltKernel, BuiltKernel | undefined];
   command: readonly string[];
 }
 
 async function bootOn(host: Host, o: BootOn, { sink, signal }: Context): Promise<number> {
   const { how } = await host.traits();
-  const { image, program, command } = o;
-  const about = { host: host.name, kernel: o.role, boot: 1 } as const;
-  sink({ type: 'host.booting', ...about });
-  const started = performance.now();
-  // Kept for a look after a boot that failed.
-  const consoleFile = await newLog('boot-console.log');
-  const machine = await host.boot({ image, parameters: o.parameter, consoleFile, program, signal });
-  const ms = performance.now() - started;
-  const came = [...how, ...(machine.how ?? [])];
-  sink({ type: 'host.booted', ...about, release: machine.release, how: came, ms });
+  const { program, command } = o;
+  let machine: Machine | undefined;
+  for (const [index, kernel] of o.kernels.entries()) {
+    if (kernel === undefined) continue;
+    const about = { host: host.name, kernel: kernel.role, boot: 1 } as const;
+    sink({ type: 'host.booting', ...about });
+    const started = performance.now();
+    // Kept for a look after a boot that failed.
+    const consoleFile = await newLog(index === 0 ? 'boot-console.log' : 'modules-console.log');
+    const request = { image: kernel.image, parameters: o.parameter, consoleFile, program, signal };
+    machine = machine === undefined ? await host.boot(request) : await onTo(machine, request);
+    const came = [...how, ...(machine.how ?? [])];
+    sink({
+      type: 'host.booted',
+      ...about,
+      release: machine.release,
+      how: came,
+      ms: performance.now() - started,
+    });
+  }
+  if (machine === undefined) throw new Error('a kernel was booted');
+  return use(host, machine, command, { sink, signal });
+}
+
+async function onTo(machine: Machine, request: BootRequest): Promise<Machine> {
+  try {
+    if (machine.next === undefined) throw new Error('a machine of the inventory can be asked for that');
+    return await machine.next(request);
+  } catch (error) {
+    await machine.close();
+    throw error;
+  }
+}
+
+async function use(
+  host: Host,
+  machine: Machine,
+  command: readonly string[],
+  { sink, signal }: Pick<Context, 'sink' | 'signal'>,
+): Promise<number> {
   try {
     if (command.length > 0) {
       const done = machine.exec(command.join(' '), {

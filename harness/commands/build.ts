@@ -29,33 +29,40 @@ export async function buildCommand(o: BuildOptions): Promise<number> {
   }
 }
 
-/** Builds what the options name: the base alone, or the series on it. */
-export async function buildImages(
-  o: BuildOptions,
-  context: Context,
-): Promise<{ role: KernelRole; image: KernelImage }[]> {
+export interface BuiltKernel {
+  role: KernelRole;
+  image: KernelImage;
+  /** Files of the source that differ from the base's. */
+  touched: readonly string[];
+}
+
+/**
+ * Builds what the options name: the base alone, or the series on it.
+ * @param both with a series the base's kernel too, before it
+ */
+export async function buildImages(o: BuildOptions, context: Context, both = false): Promise<BuiltKernel[]> {
   const { sink, signal } = context;
   const kconfig = kconfigOption(o.kconfig);
   const base = await parseBase(o.base);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   const workshop = openWorkshop({ base, series, kconfig, sink, signal });
-  const images: { role: KernelRole; image: KernelImage }[] = [];
+  const images: BuiltKernel[] = [];
   const ready = await workshop.base();
   sink({ type: 'base.ready', ...ready });
-  const build = async (role: KernelRole, commit: string) => {
+  const build = async (role: KernelRole, commit: string, touched: readonly string[] = []) => {
     sink({ type: 'kernel.building', kernel: role });
     const started = performance.now();
     const logFile = await newLog(`build-${role}.log`);
     const image = await workshop.image(role, commit, logFile, false);
     const { release, cached } = image;
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms: performance.now() - started });
-    images.push({ role, image });
+    images.push({ role, image, touched });
   };
-  if (series === undefined) await build('base', ready.commit);
-  else {
-    const applied = await workshop.series();
-    sink({ type: 'series.applied', ...applied });
-    await build('series', applied.commit);
+  if (series === undefined || both) await build('base', ready.commit);
+  if (series !== undefined) {
+    const { commit, patches, touched } = await workshop.series();
+    sink({ type: 'series.applied', commit, patches });
+    await build('series', commit, touched);
   }
   return images;
 }

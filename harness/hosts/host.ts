@@ -79,8 +79,12 @@ export interface Host {
 
 /** A booted host. */
 export interface Machine {
-  /** `uname -r`, proven to be the image's. */
+  /** `uname -r`, proven to be the image's; where only its modules were loaded, that of the kernel that took them. */
   readonly release: string;
+  /** Not the image's kernel runs here: its modules do, in the kernel that ran already. */
+  readonly modulesOf?: LoadedModules | undefined;
+  /** Text of the record that its kernel log begins with; absent: the first one. */
+  readonly logFrom?: string | undefined;
   /** Path of kvm-cases on the machine. */
   readonly program: string;
   /** How this boot came about, in words for the user: method, time. */
@@ -91,12 +95,25 @@ export interface Machine {
   exec(command: string, o: RemoteOptions): Promise<RemoteResult>;
   /** An interactive shell; resolves when the user leaves it. */
   shell(input: NodeJS.ReadStream, output: NodeJS.WriteStream): Promise<void>;
+  /**
+   * Takes another image without a boot: only modules differ. This machine is over then, and the one that is returned takes
+   * its place. Absent where that cannot be, or is not wanted.
+   * @throws HilError when it does not come about. Nobody knows what runs here then: it is to be closed, as ever
+   */
+  next?: ((request: BootRequest) => Promise<Machine>) | undefined;
   /** Asks a silent machine to say on its console where it stands (NMI, sysrq). Best effort. */
   provoke(): Promise<void>;
   /** Ends the machine and everything that belongs to it. Never throws, may be called twice. */
   close(): Promise<void>;
   /** What the kernel left behind for after its death, once the machine is closed; empty when nothing. */
   left?(): string;
+}
+
+export interface LoadedModules {
+  /** Of the image that they are of. */
+  release: string;
+  /** GNU build ids by name, in hex. */
+  buildIds: Record<string, string>;
 }
 
 export interface Console {

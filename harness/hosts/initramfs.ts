@@ -6,6 +6,7 @@ import { inPackage } from '../effects/dirs.ts';
 import { exec, run } from '../effects/exec.ts';
 import { newSshKey } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
+import type { KernelModule } from '../model/image.ts';
 import { type CpioEntry, cpio } from './cpio.ts';
 import type { ExtraFile } from './host.ts';
 
@@ -17,6 +18,9 @@ const APPLETS_NEEDED = ['sh', 'cat', 'echo', 'mkdir', 'mount', 'ifconfig', 'slee
 
 /** Where kvm-cases is in the initramfs. */
 export const PROGRAM_PATH = '/usr/bin/kvm-cases';
+
+/** Where the modules of its kernel are; the same in infra/initramfs/init. */
+const MODULES_FOLDER = '/lib/kvm-hil';
 
 let system: Promise<Buffer> | undefined;
 
@@ -33,6 +37,23 @@ export async function systemArchive(program: string, extra: readonly ExtraFile[]
     entries.push({ name: path.slice(1), mode: 0o755, content: { file: await readFile(file) } });
   }
   return Buffer.concat([await system, cpio(entries)]);
+}
+
+/** The modules of an image, for init to load; empty where it has none. */
+export async function modulesArchive(modules: readonly KernelModule[] = []): Promise<Buffer> {
+  if (modules.length === 0) return Buffer.alloc(0);
+  const entries = [folder('lib', 0o755), folder(MODULES_FOLDER.slice(1), 0o755)];
+  for (const { name, file } of modules) {
+    const content = { file: await readFile(file) };
+    entries.push({ name: `${MODULES_FOLDER.slice(1)}/${name}.ko`, mode: 0o644, content });
+  }
+  entries.push(text(`${MODULES_FOLDER.slice(1)}/order`, orderOf(modules), 0o644));
+  return cpio(entries);
+}
+
+/** What infra/initramfs/kvm-modules reads of a folder: names, one a line. */
+export function orderOf(modules: readonly KernelModule[]): string {
+  return modules.map(({ name }) => `${name}\n`).join('');
 }
 
 /** What a machine of metal needs on top: it has its host key in OpenSSH's form. */
@@ -76,7 +97,10 @@ export function bootKeys(): BootKeys {
 // --- internal ---
 
 async function buildSystem(): Promise<Buffer> {
-  const init = await readFile(inPackage('infra', 'initramfs', 'init'));
+  const [init, modules] = await Promise.all(
+    ['init', 'kvm-modules'].map((name) => readFile(inPackage('infra', 'initramfs', name))),
+  );
+  if (init === undefined || modules === undefined) throw new Error('two files were read');
   const folders = [
     'bin',
     'dev',
@@ -97,6 +121,7 @@ async function buildSystem(): Promise<Buffer> {
     ...folders.map((name) => folder(name, name === 'root' ? 0o700 : 0o755)),
     { name: 'sbin', mode: 0o777, content: { link: 'bin' } },
     { name: 'init', mode: 0o755, content: { file: init } },
+    { name: 'usr/bin/kvm-modules', mode: 0o755, content: { file: modules } },
     { name: 'bin/busybox', mode: 0o755, content: { file: busybox } },
     ...applets.map((name): CpioEntry => ({ name: `bin/${name}`, mode: 0o777, content: { link: 'busybox' } })),
     text('etc/passwd', 'root:x:0:0:root:/root:/bin/sh\n', 0o644),

@@ -11,7 +11,7 @@ import { type HilError, InfraError, InterruptedError, messageOf } from '../error
 import type { Death } from '../model/verdict.ts';
 import { ConsoleLog } from './console.ts';
 import type { BootRequest, Host, HostTraits, Machine } from './host.ts';
-import { bootKeys, PROGRAM_PATH, systemArchive } from './initramfs.ts';
+import { bootKeys, modulesArchive, PROGRAM_PATH, systemArchive } from './initramfs.ts';
 import {
   type Accelerator,
   chooseMachine,
@@ -117,7 +117,8 @@ async function bootQemu(
   const machine = chooseMachine(request.image.config, accelerator, settings.tscKhz);
   const keys = bootKeys();
   const system = await systemArchive(request.program.file, request.extra);
-  const initrd = anonymousFile(Buffer.concat([system, keys.archive]));
+  const modules = await modulesArchive(request.image.modules);
+  const initrd = anonymousFile(Buffer.concat([system, modules, keys.archive]));
   const console = new ConsoleLog(request.consoleFile);
   const up = console.nextLine(HOST_IS_UP);
   const args = qemuArguments({

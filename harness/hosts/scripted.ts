@@ -5,7 +5,7 @@ import { remoteResult } from '../effects/kept.ts';
 import type { RemoteOptions, RemoteResult } from '../effects/ssh.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import type { Death } from '../model/verdict.ts';
-import type { BootRequest, Host, Machine } from './host.ts';
+import type { BootRequest, Host, LoadedModules, Machine } from './host.ts';
 
 /** What a case does on the scripted host. */
 export interface ScriptedCase {
@@ -44,6 +44,8 @@ export interface Script {
   exclusive?: boolean;
   /** It cannot be booted afresh. */
   boots?: false;
+  /** Its kernels take one another's modules: always, or never when it comes to it. */
+  modules?: 'taken' | 'refused';
 }
 
 export interface ScriptedHost extends Host {
@@ -98,11 +100,14 @@ export function scriptedHost(script: Script): ScriptedHost {
 // --- internal ---
 
 class ScriptedMachine implements Machine {
-  readonly release: string;
+  release: string;
+  modulesOf?: LoadedModules;
+  logFrom?: string;
+  readonly next?: (request: BootRequest) => Promise<Machine>;
   readonly program = 'kvm-cases';
   readonly died: Promise<Death>;
   private readonly script: Script;
-  private readonly next: () => Fault | undefined;
+  private readonly fault: () => Fault | undefined;
   private readonly runs: Map<string, number>;
   private readonly onClose: () => void;
   private die: (death: Death) => void = () => {};
@@ -117,13 +122,14 @@ class ScriptedMachine implements Machine {
   constructor(
     script: Script,
     request: BootRequest,
-    next: () => Fault | undefined,
+    fault: () => Fault | undefined,
     runs: Map<string, number>,
     onClose: () => void,
   ) {
     this.script = script;
     this.release = request.image.release;
-    this.next = next;
+    this.fault = fault;
+    if (script.modules !== undefined) this.next = (another) => this.swap(another);
     this.runs = runs;
     this.onClose = onClose;
     this.died = new Promise((resolve) => {
@@ -142,7 +148,7 @@ class ScriptedMachine implements Machine {
   async exec(command: string, o: RemoteOptions): Promise<RemoteResult> {
     if (this.dead || this.closed) return remoteResult(command, { lost: true });
     if (command.includes('cat /dev/kmsg')) return this.follow(command, o);
-    const fault = this.next();
+    const fault = this.fault();
     if (fault === 'link-lost' || fault === 'infra-boot' || fault === 'kernel-boot') {
       this.die({ kind: 'link-lost', detail: 'scripted: the link broke' });
       return remoteResult(command, { lost: true });
@@ -171,6 +177,22 @@ class ScriptedMachine implements Machine {
     this.onClose();
   }
 
+  private async swap(request: BootRequest): Promise<Machine> {
+    await this.script.clock.sleep(COMMAND_MS);
+    if (this.script.modules === 'refused' || this.dead)
+      throw new InfraError({ code: 'not-swapped', message: 'scripted: the modules are not taken' });
+    const machine = new ScriptedMachine(this.script, request, this.fault, this.runs, this.onClose);
+    const { release } = request.image;
+    machine.release = this.release;
+    machine.modulesOf = { release, buildIds: { kvm: 'ab' } };
+    machine.logFrom = `scripted: modules of ${release}`;
+    machine.log = this.log;
+    machine.seq = this.seq;
+    machine.logLine(machine.logFrom);
+    this.closed = true;
+    return machine;
+  }
+
   private async perform(command: string, o: RemoteOptions, garbage: string): Promise<RemoteResult> {
     const say = (text: string) => o.onStdout?.(Buffer.from(text));
     if (command.includes('--facts')) {
@@ -179,11 +201,12 @@ class ScriptedMachine implements Machine {
       say(text);
       return remoteResult(command, { stdout: text });
     }
-    const settled = /echo '<7>(.*)' >\/dev\/kmsg$/.exec(command);
-    if (settled !== null) {
+    const marked = /echo '<[67]>(.*)' >\/dev\/kmsg$/.exec(command);
+    if (marked !== null) {
       await this.script.clock.sleep(COMMAND_MS);
-      for (const line of this.script.settleLog ?? []) this.logLine(line);
-      this.logLine(settled[1] ?? '');
+      const settles = command.includes('--settle');
+      for (const line of settles ? (this.script.settleLog ?? []) : []) this.logLine(line);
+      this.logLine(marked[1] ?? '');
       return remoteResult(command);
     }
     const id = /--id (\S+) (?:--exec -- )?(\S+)/.exec(command);

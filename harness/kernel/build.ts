@@ -19,6 +19,8 @@ import { touchCache } from './cache.ts';
 import { configure, hasBzImage, type KconfigName, readFragments } from './configure.ts';
 import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
 import { missingInBuild } from './missing.ts';
+import { type ModuleRecord, openModules, storeModules } from './modules.ts';
+import { codeOf } from './object-code.ts';
 import { strangersProgram, withObjects } from './objects.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
@@ -47,13 +49,16 @@ interface ImageRecord {
   vmlinux: string;
   /** Of bzImage, where there is one. */
   bzImage?: string;
+  modules?: ModuleRecord[];
+  /** What the kernel does without them: codeOf() vmlinux. */
+  core?: string;
   /** Of the configuration; images of an older kvm-hil have none. */
   config?: string;
 }
 
 const BZIMAGE = path.join('arch', 'x86', 'boot', 'bzImage');
 
-type ImageFacts = Omit<ImageRecord, 'vmlinux' | 'bzImage' | 'config'>;
+type ImageFacts = Omit<ImageRecord, 'vmlinux' | 'bzImage' | 'modules' | 'core' | 'config'>;
 
 /**
  * The image of a commit: from the cache, or built.
@@ -145,8 +150,8 @@ async function buildIn(
   await writeWhole(stamp, '');
   const counter = await stepCounter(objects, request.role, sink);
   const args = [...makeArguments(tree, objects), `LOCALVERSION=${localversion}`, 'vmlinux'];
-  const bzImage = hasBzImage(request.kconfig);
-  if (bzImage) args.push('bzImage');
+  const forMetal = hasBzImage(request.kconfig);
+  if (forMetal) args.push('bzImage', 'modules');
   const made = await exec('make', args, {
     ...(await makeConfined(tree, objects, isCopy ? 'read' : 'write')),
     timeoutMs: BUILD_TIMEOUT_MS,
@@ -177,7 +182,7 @@ async function buildIn(
     compiler: target.compiler,
     unknownSymbols: unknown,
   };
-  await storeImage(target.folder, record, objects, { config, bzImage }, request.logFile);
+  await storeImage(target.folder, record, objects, { config, forMetal }, request.logFile);
   const image = await openImage(target.folder, target.hash, false);
   if (image === undefined) throw new InfraError({ code: 'image-lost', message: `${target.folder} vanished` });
   return image;
@@ -187,7 +192,7 @@ async function storeImage(
   folder: string,
   rest: ImageFacts,
   objects: string,
-  { config, bzImage }: { config: string; bzImage: boolean },
+  { config, forMetal }: { config: string; forMetal: boolean },
   logFile: string,
 ): Promise<void> {
   const fresh = `${folder}.${process.pid}.new`;
@@ -195,12 +200,14 @@ async function storeImage(
   await mkdir(fresh, { recursive: true });
   const vmlinux = path.join(fresh, 'vmlinux');
   await copyFile(await plainFile(objects, 'vmlinux'), vmlinux);
-  if (bzImage) await copyFile(await plainFile(objects, BZIMAGE), path.join(fresh, 'bzImage'));
+  if (forMetal) await copyFile(await plainFile(objects, BZIMAGE), path.join(fresh, 'bzImage'));
+  const modules = forMetal ? await storeModules(objects, fresh) : [];
   await writeWhole(path.join(fresh, 'config'), config);
   const record: ImageRecord = {
     ...rest,
     vmlinux: await hashFile(vmlinux),
-    ...(bzImage ? { bzImage: await hashFile(path.join(fresh, 'bzImage')) } : {}),
+    ...(forMetal ? { bzImage: await hashFile(path.join(fresh, 'bzImage')) } : {}),
+    ...(modules.length > 0 ? { modules, core: await codeOf(vmlinux, rest.release) } : {}),
     config: await hashFile(path.join(fresh, 'config')),
   };
   await copyFile(logFile, path.join(fresh, 'build.log'));
@@ -227,9 +234,23 @@ async function openImage(folder: string, hash: string, cached: boolean): Promise
     (await hashFile(vmlinux).catch(() => '')) === record.vmlinux &&
     (record.bzImage === undefined || (await hashFile(bzImage).catch(() => '')) === record.bzImage);
   if (!isWhole || config === undefined || !(await exists(path.join(folder, 'build.log')))) return undefined;
-  const { release, commit, compiler, unknownSymbols } = record;
+  const modules = await openModules(folder, record.modules ?? []);
+  if (modules === undefined) return undefined;
+  const { release, commit, compiler, unknownSymbols, core } = record;
   const forLoaders = record.bzImage === undefined ? {} : { bzImage };
-  return { hash, release, vmlinux, ...forLoaders, config, commit, compiler, unknownSymbols, cached };
+  const inParts = core === undefined ? {} : { modules, core };
+  return {
+    hash,
+    release,
+    vmlinux,
+    ...forLoaders,
+    ...inParts,
+    config,
+    commit,
+    compiler,
+    unknownSymbols,
+    cached,
+  };
 }
 
 function readRecord(text: string): ImageRecord | undefined {
@@ -264,6 +285,12 @@ async function dropTornObjects(objects: string, stamp: string): Promise<void> {
     '-o',
     '-name',
     '*.tmp',
+    '-o',
+    '-name',
+    '*.ko',
+    '-o',
+    '-name',
+    '*.mod*',
   ];
   await run('find', [objects, '-type', 'f', '-newer', stamp, '(', ...torn, ')', '-delete']);
 }

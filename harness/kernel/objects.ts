@@ -7,7 +7,7 @@ import path from 'node:path';
 import { run } from '../effects/exec.ts';
 import { exists } from '../effects/files.ts';
 import { gitOut } from '../effects/git.ts';
-import { type BuildOf, firstThatRuns, readRawDiff } from '../model/inert.ts';
+import { type BuildOf, type FileChange, firstThatRuns, readRawDiff } from '../model/inert.ts';
 import type { Base } from './source.ts';
 import { treeOf } from './tree.ts';
 
@@ -16,9 +16,14 @@ import { treeOf } from './tree.ts';
  * @returns the first such file, for people; undefined when all of it is as trusted as the base
  */
 export async function strangersProgram(base: Base, commit: string, of: BuildOf): Promise<string | undefined> {
-  if (commit === base.commit) return undefined;
+  return firstThatRuns(await changedFiles(base, commit), of);
+}
+
+/** What differs between the base and a commit; a file that was moved is two. */
+export async function changedFiles(base: Base, commit: string): Promise<FileChange[]> {
+  if (commit === base.commit) return [];
   const args = ['diff', '--raw', '-z', '--no-renames', '--no-ext-diff', base.commit, commit];
-  return firstThatRuns(readRawDiff(await gitOut(treeOf(base), args)), of);
+  return readRawDiff(await gitOut(treeOf(base), args));
 }
 
 /**

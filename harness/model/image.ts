@@ -12,6 +12,19 @@ export interface SelftestBuild {
   cached: boolean;
 }
 
+/** A part of a kernel that is loaded into it while it runs. */
+export interface KernelModule {
+  /** As the kernel calls it: `kvm_amd`. */
+  name: string;
+  file: string;
+  /** SHA-256 of the file. */
+  hash: string;
+  /** What the kernel compares before it takes it: release, and how it was built. */
+  vermagic: string;
+  /** What the linker made of its content, in hex: the kernel shows it of a module that is loaded. */
+  buildId: string;
+}
+
 export interface KernelImage {
   /** Hash of everything that went into it: source tree, configuration, compiler, recipe. */
   hash: string;
@@ -21,6 +34,10 @@ export interface KernelImage {
   vmlinux: string | null;
   /** The same for boot loaders and kexec; only of configurations for metal. */
   bzImage?: string;
+  /** In the order in which they are loaded; only of configurations for metal. */
+  modules?: readonly KernelModule[];
+  /** Where it has modules: a hash of what the kernel without them does, whatever it is called. */
+  core?: string;
   /** The final .config, as text. */
   config: string;
   /** The source commit, in the base's repository. */

@@ -2,8 +2,11 @@
 // The inventory: the machines of a lab, how each is reached, and what may be done to it. A description holds no secret,
 // only where one is.
 
-/** How a machine gets into a kernel: from the kernel that runs, or through its boot loader, once. */
-export const BOOT_METHODS = ['kexec', 'once'] as const;
+/**
+ * How a machine gets into a kernel: from the base's kernel by loading other modules into it, where only these differ; from
+ * the kernel that it rests on; through its boot loader, once.
+ */
+export const BOOT_METHODS = ['modules', 'kexec', 'once'] as const;
 export type BootMethod = (typeof BOOT_METHODS)[number];
 
 export type PowerSpec =
@@ -56,7 +59,7 @@ export interface LabHost {
   agent: boolean;
   /** `ssh-ed25519 AAAA...`: what the machine must show. */
   host_key: string;
-  /** Methods that may be used here, the preferred one first. */
+  /** Methods that may be used here, the preferred one first; `modules` wherever it suffices. */
   boot: BootMethod[];
   power: PowerSpec;
   console: ConsoleSpec;
@@ -127,6 +130,8 @@ export function inventoryProblems(hosts: readonly LabHost[], reserved: readonly 
       problems.push(
         `${where} ${host.agent ? 'has both' : 'has neither'} a key ${host.agent ? 'and' : 'nor'} agent: true`,
       );
+    if (host.boot.every((method) => method === 'modules'))
+      problems.push(`${where} has boot method modules alone: the base's kernel needs another one`);
     const { console: serial, power } = host;
     if (serial.type === 'ipmi' && power.type !== 'ipmi')
       problems.push(`${where} has console type ipmi, and no power of type ipmi that names its BMC`);

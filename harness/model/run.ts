@@ -62,6 +62,8 @@ export interface BootRecord {
   state: 'up' | 'failed';
   ms: number;
   release?: string;
+  /** Not booted: only its modules were loaded, into the kernel that ran, which `release` is of. */
+  modulesOf?: { release: string; buildIds: Record<string, string> };
   how: string[];
   /** Why it was booted: `first boot`, or what the case before left. */
   why: string;
@@ -75,6 +77,8 @@ export interface HostFacts {
   emulated: boolean;
   driver: string;
   release: string;
+  /** Release of the image whose modules are loaded, where the kernel is not of the same one. */
+  modules_of?: string;
   cpus: number;
   memory_mib: number;
   vendor: string;

@@ -89,17 +89,24 @@ export function lacksOf(
   ];
   const common = broken(rules);
   return methodFor(survey, host.boot) === undefined
-    ? [...common, ...host.boot.flatMap((method) => methodLacks(survey, method))]
+    ? [...common, ...fromRest(host.boot).flatMap((method) => methodLacks(survey, method))]
     : common;
 }
 
-/** The first of these boot methods that the machine has all for; undefined when none will do. */
-export function methodFor(survey: Survey, methods: readonly BootMethod[]): BootMethod | undefined {
-  return methods.find((method) => methodLacks(survey, method).length === 0);
+/** A way from the kernel that a machine rests on. */
+export type FromRest = Exclude<BootMethod, 'modules'>;
+
+export function fromRest(methods: readonly BootMethod[]): FromRest[] {
+  return methods.filter((method) => method !== 'modules');
+}
+
+/** The first of these boot methods that the machine has all for to leave its own kernel; undefined when none will do. */
+export function methodFor(survey: Survey, methods: readonly BootMethod[]): FromRest | undefined {
+  return fromRest(methods).find((method) => methodLacks(survey, method).length === 0);
 }
 
 /** What the machine lacks for one boot method. */
-export function methodLacks(survey: Survey, method: BootMethod): Lack[] {
+export function methodLacks(survey: Survey, method: FromRest): Lack[] {
   return broken(method === 'kexec' ? kexecRules(survey) : onceRules(survey));
 }
 

@@ -12,7 +12,7 @@ export interface FactsQuestion {
   clock: Clock;
   host: string;
   /** Facts that the driver knows. */
-  driver: { driver: string; emulated: boolean };
+  driver: Pick<HostFacts, 'driver' | 'emulated' | 'modules_of'>;
   /** Capabilities that are known without asking the host. */
   can: Record<string, boolean>;
   timeScale: number;

@@ -7,13 +7,14 @@ import { writeWhole } from '../effects/files.ts';
 import type { RunDir } from '../effects/run-dir.ts';
 import { harnessHash } from '../effects/version.ts';
 import { cannotWrite, HilError, InterruptedError, messageOf, UsageError } from '../errors.ts';
-import type { Host } from '../hosts/host.ts';
+import type { Host, Machine } from '../hosts/host.ts';
 import type { EventSink } from '../model/events.ts';
 import type { KernelImage, SelftestBuild } from '../model/image.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { unitId } from '../model/plan.ts';
 import type { KernelRole, ResultDocument } from '../model/result.ts';
 import type { BuildRecord, HostFacts, RunRecord } from '../model/run.ts';
+import { whyNotSwapped } from '../model/swap.ts';
 import { judgeRun } from './judge.ts';
 import { readBoots } from './judge-kernel.ts';
 import { buildRecord, errorRecord, keepBuildFiles } from './records.ts';
@@ -27,7 +28,7 @@ export interface Workshop {
   /** Makes the base ready. @throws HilError */
   base(): Promise<{ name: string; commit: string }>;
   /** Applies the series to the base. @throws KernelError `conflict` */
-  series(): Promise<{ commit: string; patches: number }>;
+  series(): Promise<{ commit: string; patches: number; touched: readonly string[] }>;
   /** @throws KernelError when the kernel does not configure or compile */
   image(role: KernelRole, commit: string, logFile: string, nice: boolean): Promise<KernelImage>;
   /** Builds these KVM selftests of a commit. What does not compile is part of the answer. */
@@ -93,7 +94,10 @@ export function selftestNames(cases: readonly CaseFiles[]): string[] {
 // --- internal ---
 
 type Program = { file: string; hash: string };
-type Built = { image: KernelImage; selftests: SelftestBuild | undefined };
+/** @property touched files of the source that differ from the base's */
+type Built = { image: KernelImage; selftests: SelftestBuild | undefined; touched: readonly string[] };
+/** @property can what a kernel was seen to have; @property machine runs it still, for the next one */
+type Ran = { can?: Record<string, boolean> | undefined; machine?: Machine | undefined };
 
 /** A base that is fetched and unpacked, a series that is applied, a kernel and selftests: more than their deadlines. */
 const BUILD_MS_MAX = 6 * 60 * 60_000;
@@ -112,10 +116,16 @@ async function runKernels(o: FlowOptions, program: Program, leased: readonly Lea
   try {
     await onHosts(leased, o.signal, async ({ host, lease }, signal) => {
       const here = { ...o, signal };
-      const seen =
-        base === undefined ? undefined : await runOnHost(here, program, host, 'base', base, undefined);
-      const patched = await lease.during(BUILD_MS_MAX, async () => series);
-      if (patched !== undefined) await runOnHost(here, program, host, 'series', patched, seen);
+      const stays = series !== undefined;
+      const seen = base === undefined ? {} : await runOnHost(here, program, host, 'base', base, { stays });
+      try {
+        const patched = await lease.during(BUILD_MS_MAX, async () => series);
+        if (patched === undefined) return;
+        const near = await nearEnough(here, host, base, patched, seen.machine);
+        await runOnHost(here, program, host, 'series', patched, { had: seen.can, from: near });
+      } finally {
+        await seen.machine?.close();
+      }
     });
   } finally {
     await series?.catch(() => {});
@@ -140,21 +150,21 @@ async function buildKernel(o: FlowOptions, role: KernelRole, nice: boolean): Pro
   try {
     const logFile = path.join(folder, 'build.log');
     await writeWhole(logFile, '');
-    const commit = await sourceOf(o, role);
+    const { commit, touched } = await sourceOf(o, role);
     sink({ type: 'kernel.building', kernel: role });
     const image = await o.workshop.image(role, commit, logFile, nice);
     const ms = clock.now() - started;
     const before = await run.readIfThere<BuildRecord>('build', file);
     if (o.standing !== undefined && before?.hash !== undefined) {
       sameAsBefore(`the ${role} kernel`, before.hash, image.hash);
-      return { image, selftests: await buildSelftests(o, role, commit, nice) };
+      return { image, touched, selftests: await buildSelftests(o, role, commit, nice) };
     }
     const built = buildRecord(role, image, ms);
     await keepBuildFiles(run, role, image);
     await run.write('build', file, built);
     const { release, cached } = image;
     sink({ type: 'kernel.ready', kernel: role, release, cached, ms });
-    return { image, selftests: await buildSelftests(o, role, commit, nice) };
+    return { image, touched, selftests: await buildSelftests(o, role, commit, nice) };
   } catch (error) {
     // What was asked for does not exist: there is nothing to report on.
     const ours = error instanceof HilError && !(error instanceof UsageError);
@@ -195,29 +205,56 @@ async function buildSelftests(
   return built;
 }
 
-async function sourceOf(o: FlowOptions, role: KernelRole): Promise<string> {
+async function sourceOf(
+  o: FlowOptions,
+  role: KernelRole,
+): Promise<{ commit: string; touched: readonly string[] }> {
   const { record, sink, workshop } = o;
   if (role === 'base') {
     const base = await workshop.base();
     record.base.name = base.name;
     record.base.commit = base.commit;
     sink({ type: 'base.ready', ...base });
-    return base.commit;
+    return { commit: base.commit, touched: [] };
   }
   try {
-    const series = await workshop.series();
-    if (record.series !== null) record.series.commit = series.commit;
-    sink({ type: 'series.applied', ...series });
-    return series.commit;
+    const { commit, patches, touched } = await workshop.series();
+    if (record.series !== null) record.series.commit = commit;
+    sink({ type: 'series.applied', commit, patches });
+    return { commit, touched };
   } catch (error) {
     sink({ type: 'series.rejected', message: messageOf(error) });
     throw error;
   }
 }
 
+// The machine on the base's kernel, where that one takes the series' modules; else it is closed, and why is said.
+async function nearEnough(
+  o: FlowOptions,
+  host: Host,
+  base: Built | undefined,
+  series: Built,
+  machine: Machine | undefined,
+): Promise<Machine | undefined> {
+  if (machine === undefined || base === undefined) return undefined;
+  const why = whyNotSwapped(base.image, series.image, series.touched);
+  if (why === undefined) return machine;
+  o.sink({ type: 'note', text: `${host.name}: the series' kernel is booted: ${why}` });
+  await machine.close();
+  return undefined;
+}
+
+interface Before {
+  /** What the base was seen to have there. */
+  had?: Record<string, boolean> | undefined;
+  /** Runs a kernel that takes this one's modules. */
+  from?: Machine | undefined;
+  /** The machine may stay on this kernel for the next one. */
+  stays?: boolean;
+}
+
 /**
  * Runs the cases of one kernel on a host.
- * @param had what the base was seen to have there
  * @returns what this kernel has, when it came that far
  */
 async function runOnHost(
@@ -226,14 +263,15 @@ async function runOnHost(
   host: Host,
   role: KernelRole,
   { image, selftests }: Built,
-  had: Record<string, boolean> | undefined,
-): Promise<Record<string, boolean> | undefined> {
+  { had, from, stays = false }: Before,
+): Promise<Ran> {
   const { clock, sink, run, record, signal } = o;
   const planned = record.units.filter((unit) => unit.host === host.name && unit.kernel === role);
   const units = planned.filter((unit) => o.standing?.done.has(unitId(unit)) !== true);
   const boots = await readBoots(run, host.name, role);
   const known = await run.readIfThere<HostFacts>('facts', path.join(run.host(host.name, role), 'facts.json'));
-  if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined) return known?.can;
+  if (units.length === 0 && planned.length > 0 && (await wasSound(o, host)) !== undefined)
+    return { can: known?.can };
   // What the base was seen to have, the series must still have: taking a capability away hides every case behind it.
   const provides = role === 'base' ? [] : [...(record.series?.provides ?? []), ...namesOf(had)];
   const session = new Session({
@@ -247,14 +285,16 @@ async function runOnHost(
     selftests,
     seed: record.seed,
     provides,
+    from,
     bootsBefore: boots.length,
     signal,
   });
+  let machine: Machine | undefined;
   try {
     await session.start();
     // Where the base did not get that far, the host is proven on the series.
     const sound = (await wasSound(o, host)) ?? (await hostIsSound(o, session, host, image, program));
-    if (!sound) return session.facts?.can;
+    if (!sound) return { can: session.facts?.can };
     for (const unit of units) {
       const file = o.cases.find((one) => one.id === unit.case);
       if (file === undefined) throw new Error(`planned case ${unit.case} does not exist`);
@@ -262,6 +302,7 @@ async function runOnHost(
       if (signal.aborted) throw new InterruptedError();
       sink({ type: 'case.done', unit: unitId(unit) });
     }
+    if (stays) machine = await session.leave('the kernel is done');
   } catch (error) {
     // The boot that failed is on record, and the cases behind it are misses.
     if (endsTheRun(error)) throw error;
@@ -269,7 +310,7 @@ async function runOnHost(
   } finally {
     await session.close('the kernel is done');
   }
-  return session.facts?.can ?? known?.can;
+  return { can: session.facts?.can ?? known?.can, machine };
 }
 
 // What ran before and what runs now are one result only if they ran the same.

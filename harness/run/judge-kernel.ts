@@ -64,7 +64,7 @@ export async function judgeBoot(
     };
     return { ...test, verdict: 'error', reason, durationMs: first.ms };
   }
-  const text = `${boots.length === 1 ? 'booted once' : `booted ${boots.length} times`} on ${first.how.join(', ')}`;
+  const text = `${howUp(boots)} on ${first.how.join(', ')}`;
   return { ...test, verdict: 'pass', reason: { code: 'ok', text }, durationMs: first.ms };
 }
 
@@ -169,6 +169,15 @@ export function plainTest(role: KernelRole, host: string | null, name: string, t
 }
 
 // --- internal ---
+
+// A kernel of which only the modules ran was not booted.
+function howUp(boots: readonly BootRecord[]): string {
+  const booted = boots.filter((boot) => boot.modulesOf === undefined).length;
+  const times = booted === 1 ? 'booted once' : `booted ${booted} times`;
+  const into = boots.find((boot) => boot.modulesOf !== undefined)?.release;
+  if (into === undefined) return times;
+  return `its modules loaded into ${into}, which ran${booted === 0 ? '' : `, and ${times}`},`;
+}
 
 // From the first record up to the start of the first case.
 async function readBootLog(run: RunDir, host: string, role: KernelRole, boot: number): Promise<string> {

@@ -40,9 +40,13 @@ export class KmsgStream {
   private stopped = false;
   private readonly waiters = new Set<(line: KmsgLine) => void>();
   private readonly clock: Clock;
+  /** What is before a record with this text belongs to somebody else. */
+  private skipTo: string | undefined;
 
-  constructor(clock: Clock) {
+  /** @param from text of the record that it begins with; by default the first one there is */
+  constructor(clock: Clock, from?: string) {
     this.clock = clock;
+    this.skipTo = from;
   }
 
   /** Follows the log until the machine is gone or stop() is called. Never rejects. */
@@ -113,6 +117,8 @@ export class KmsgStream {
   // --- internal ---
 
   private take(text: string): void {
+    // It may still be sent to.
+    if (this.stopped) return;
     const lines = (this.pending + text).split('\n');
     this.pending = (lines.pop() ?? '').slice(-LINE_CHARS_MAX);
     for (const raw of lines) {
@@ -123,7 +129,11 @@ export class KmsgStream {
         // A restarted `cat` begins at the oldest record again.
         if (record.seq <= this.lastSeq) continue;
         const gap = record.seq - this.lastSeq - 1;
-        if (this.lastSeq < 0) this.missed = gap;
+        if (this.skipTo !== undefined) {
+          this.lastSeq = record.seq;
+          if (!record.text.includes(this.skipTo)) continue;
+          this.skipTo = undefined;
+        } else if (this.lastSeq < 0) this.missed = gap;
         else this.overwritten += gap;
         this.lastSeq = record.seq;
       }

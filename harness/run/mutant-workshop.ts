@@ -12,7 +12,7 @@ import { plantMutant } from '../kernel/plant.ts';
 import { readSeries } from '../kernel/series.ts';
 import { applySeries } from '../kernel/tree.ts';
 import type { EventSink } from '../model/events.ts';
-import type { KernelImage } from '../model/image.ts';
+import type { KernelImage, KernelModule } from '../model/image.ts';
 import type { Mutant } from '../model/mutant.ts';
 import type { Workshop } from './flow.ts';
 import { openWorkshop } from './workshop.ts';
@@ -49,20 +49,28 @@ export function openMutantWorkshop(o: MutantWorkshopOptions): MutantWorkshop {
     plant: async (parent, mutant) => plantMutant(await plain.base(), parent, mutant, signal),
     image: async (role, commit, logFile, nice) =>
       ensureImage({ base: await plain.base(), commit, kconfig, role, logFile, nice }, sink, signal),
-    code: (image) => objectCode({ vmlinux: fileOf(image), release: image.release }),
+    code: (image) => objectCode({ ...image, vmlinux: fileOf(image) }),
     take: async (image, folder) => {
-      const vmlinux = path.join(folder, 'vmlinux');
       await makeFolder(folder);
-      await rm(vmlinux, { force: true });
-      // A second name for it, not a copy; somebody else may be booting the very file.
-      await link(fileOf(image), vmlinux).catch(() => copyFile(fileOf(image), vmlinux));
+      const vmlinux = await keepIn(folder, fileOf(image), 'vmlinux');
+      const modules: KernelModule[] = [];
+      for (const module of image.modules ?? [])
+        modules.push({ ...module, file: await keepIn(folder, module.file, `${module.name}.ko`) });
       await dropImage(image.hash);
-      return { ...image, vmlinux };
+      return { ...image, vmlinux, ...(modules.length === 0 ? {} : { modules }) };
     },
   };
 }
 
 // --- internal ---
+
+// A second name for it, not a copy; somebody else may be booting the very file.
+async function keepIn(folder: string, file: string, name: string): Promise<string> {
+  const kept = path.join(folder, name);
+  await rm(kept, { force: true });
+  await link(file, kept).catch(() => copyFile(file, kept));
+  return kept;
+}
 
 function fileOf(image: KernelImage): string {
   if (image.vmlinux === null) throw new Error('a mutant is always built');

@@ -102,7 +102,8 @@ function left(candidates: readonly LabHost[], names: ReadonlySet<string>): LabHo
 function isBootable(report: HostReport, method: BootMethod | undefined): boolean {
   const { host, survey } = report;
   if (!isReady(report) || survey === undefined) return false;
-  if (method === undefined) return true;
+  // How the base's kernel is left asks nothing of the machine.
+  if (method === undefined || method === 'modules') return true;
   return host.boot.includes(method) && methodLacks(survey, method).length === 0;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One kernel on one host: boots it when needed, runs cases on it, boots it afresh when a case left it in an unknown
 // state. Everything that was seen is in the run folder before the next step begins.
-import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { Clock } from '../effects/clock.ts';
 import { writeWhole } from '../effects/files.ts';
@@ -26,7 +25,9 @@ import { type Capture, deservesSecondLook, runCase, whyReboot } from './case.ts'
 import { askFacts } from './facts.ts';
 import { KmsgStream } from './kmsg-stream.ts';
 import { errorRecord, recordOf, stateOf } from './records.ts';
+import { settle } from './settle.ts';
 import { LOG_CHARS_MAX, Tail } from './tail.ts';
+import { takeOrBoot } from './take.ts';
 
 export interface SessionOptions {
   clock: Clock;
@@ -41,6 +42,8 @@ export interface SessionOptions {
   selftests?: SelftestBuild | undefined;
   /** What the kernel with this role is promised to have: from the series, and from what the base was seen to have. */
   provides: string[];
+  /** Runs a kernel that takes this one's modules: the first boot is none. Whoever has it closes it in any case. */
+  from?: Machine | undefined;
   /** Boots of this kernel on this host that are on record already. */
   bootsBefore?: number;
   signal: AbortSignal;
@@ -49,7 +52,6 @@ export interface SessionOptions {
 /** Boots that fail for a reason of ours are tried once more; a kernel that does not boot is not. */
 const INFRA_BOOTS_MAX = 2;
 const SETTLE_TIMEOUT_MS = 10_000;
-const DRAIN_MS = 2000;
 
 interface Live {
   machine: Machine;
@@ -84,9 +86,11 @@ export class Session {
   private given: HilError | undefined;
   /** Why the machine has to be booted afresh before the next case. */
   private dirty: string | undefined;
+  private from: Machine | undefined;
 
   constructor(o: SessionOptions) {
     this.o = o;
+    this.from = o.from;
     this.boots = o.bootsBefore ?? 0;
   }
 
@@ -141,6 +145,27 @@ export class Session {
         await writeWhole(path.join(live.last.folder, 'pstore'), left);
     }
     this.o.sink({ type: 'host.closed', host: this.o.host.name, kernel: this.o.role, boot: live.boot, why });
+  }
+
+  /**
+   * Leaves the machine to another kernel that it may take without a boot.
+   * @returns undefined when it is closed: it cannot do so, or what ran there has left it in a state that nobody knows
+   */
+  async leave(why: string): Promise<Machine | undefined> {
+    const { live } = this;
+    if (live?.machine.next !== undefined && this.dirty === undefined) {
+      await this.settle(live);
+      await this.noticeLateDeath(live);
+      const splat = findSplats(live.tail.texts())[0];
+      if (live.death === undefined && splat === undefined && !this.o.signal.aborted) {
+        await live.tail.write();
+        this.live = undefined;
+        live.kmsg.stop();
+        return live.machine;
+      }
+    }
+    await this.close(why);
+    return undefined;
   }
 
   /** Asks for a fresh boot before the next case, where there is one. */
@@ -225,23 +250,8 @@ export class Session {
     sink({ type: 'host.lost', host: host.name, kernel: role, boot: live.boot, why: death.detail });
   }
 
-  // What a case left running in the kernel may still report or kill after its end: grace periods, work queues, leaks.
   private async settle(live: Live): Promise<void> {
-    const { machine, kmsg } = live;
-    const marker = `kvm-hil: settled ${randomBytes(6).toString('hex')}`;
-    const from = kmsg.position();
-    const timeoutMs = SETTLE_TIMEOUT_MS * this.timeScale();
-    const settled = machine.exec(`${machine.program} --settle; echo '<7>${marker}' >/dev/kmsg`, {
-      timeoutMs,
-    });
-    const drained = settled.then(async (result) => {
-      if (!result.timedOut) await kmsg.waitFor(marker, from, DRAIN_MS);
-      return result;
-    });
-    const last = await Promise.race([drained, machine.died]);
-    if ('kind' in last) live.death = last;
-    else if (last.timedOut)
-      live.death = { kind: 'silent', detail: 'the host stopped answering after its last case' };
+    live.death ??= await settle(live.machine, live.kmsg, SETTLE_TIMEOUT_MS * this.timeScale());
   }
 
   // Before the next case: did the one before it break the kernel or lose the host after its end?
@@ -309,18 +319,22 @@ export class Session {
       this.traits ??= await host.traits();
       const consoleFile = path.join(folder, `console-${boot}.log`);
       await writeWhole(consoleFile, '');
-      const machine = await host.boot({
+      const request = {
         image,
         parameters: [],
         consoleFile,
         program: this.o.program,
         extra: (this.o.selftests?.files ?? []).map(({ name, file }) => ({ file, path: selftestPath(name) })),
         signal,
-      });
+      };
+      const { from } = this;
+      this.from = undefined;
+      const machine = await takeOrBoot(host, from, request, sink);
       up = machine;
-      const kmsg = new KmsgStream(clock);
+      const kmsg = new KmsgStream(clock, machine.logFrom);
       const file = this.canReboot() ? path.join(folder, `boot-${boot}.dmesg`) : undefined;
-      const record: BootRecord = { ...common(), state: 'up', release: machine.release };
+      const { release, modulesOf } = machine;
+      const record: BootRecord = { ...common(), state: 'up', release, ...(modulesOf && { modulesOf }) };
       const tail = new Tail(kmsg, { file, record });
       const following = kmsg.follow(machine);
       const live: Live = { machine, kmsg, following, boot, death: undefined, tail, last: undefined };
@@ -361,7 +375,11 @@ export class Session {
       const facts = await askFacts(live.machine, {
         clock,
         host: host.name,
-        driver: { driver: host.driver, emulated: this.emulated() },
+        driver: {
+          driver: host.driver,
+          emulated: this.emulated(),
+          ...(live.machine.modulesOf && { modules_of: live.machine.modulesOf.release }),
+        },
         can: selftests?.can ?? {},
         timeScale: this.timeScale(),
         booted: this.canReboot(),

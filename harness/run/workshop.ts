@@ -6,6 +6,7 @@ import { runningImage } from '../hosts/local.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
 import { ensureImage } from '../kernel/build.ts';
 import type { KconfigName } from '../kernel/configure.ts';
+import { changedFiles } from '../kernel/objects.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { ensureSelftests } from '../kernel/selftests.ts';
 import type { Series } from '../kernel/series.ts';
@@ -42,10 +43,10 @@ export function openWorkshop(o: WorkshopOptions): BaseWorkshop {
     base: ready,
     series: async () => {
       if (o.series === undefined) throw new Error('there is no series in this run');
-      return {
-        commit: await applySeries(await ready(), o.series, sink, signal),
-        patches: o.series.patches.length,
-      };
+      const base = await ready();
+      const commit = await applySeries(base, o.series, sink, signal);
+      const touched = (await changedFiles(base, commit)).map((file) => file.path);
+      return { commit, patches: o.series.patches.length, touched };
     },
     image: async (role, commit, logFile, nice) =>
       ensureImage({ base: await ready(), commit, kconfig, role, logFile, nice }, sink, signal),

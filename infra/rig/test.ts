@@ -24,6 +24,9 @@ const STATE = [
   'efibootmgr 2>/dev/null | grep -v BootCurrent | sort',
 ].join('; ');
 
+/** In what kvm-hil says: how a kernel was reached, and how long that took. */
+const WAYS = /(kexec|once through [\w-]+|modules) in ([\d.]+) s/g;
+
 interface Ended {
   exitCode: number | null;
   stdout: string;
@@ -84,8 +87,7 @@ async function withRig(o: RigOptions, story: (m: Machine) => Promise<void>): Pro
       });
       child.on('close', (exitCode) => {
         said += ended.stdout + ended.stderr;
-        const way = /(kexec|once through [\w-]+) in ([\d.]+) s/.exec(ended.stderr);
-        if (way?.[1] !== undefined && way[2] !== undefined) times.push([way[1], way[2]]);
+        for (const [, way = '', seconds = ''] of ended.stderr.matchAll(WAYS)) times.push([way, seconds]);
         resolve({ ...ended, exitCode, ms: performance.now() - since });
       });
     });
@@ -163,6 +165,14 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
     const home = await hil('hosts', 'check', RIG_HOST);
     tell(isFree(home, known), 'it was brought home, and given back', home);
 
+    const ids = 'uname -r; kvm-modules ids; kvm-cases gmem/bind';
+    const swapped = await hil(...boot('--series', SERIES, '--boot', 'modules'), ids);
+    const ran = / modules in [\d.]+ s: those of ([^\s,]+), in ([^\s,]+)/.exec(swapped.stderr);
+    const [release] = swapped.stdout.split('\n');
+    const taken = ran !== null && release === ran[2] && ran[1] !== ran[2] && /^kvm 04/m.test(swapped.stdout);
+    const works = swapped.stdout.includes('{"end":{"status":"done"');
+    tell(taken && works, 'the modules of a series in the kernel of the base, and a case runs there', swapped);
+
     const run = await hil(
       'run',
       '--base',
@@ -173,10 +183,14 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
       RIG_HOST,
       '--case',
       'gmem/bind',
+      '--boot',
+      'modules',
     );
     const sound = /^ok \d+ - \S+ rig host\/self-check$/m.test(run.stdout);
     tell(sound, 'an oops, a hang, and what else can happen to a kernel, each judged as what it is', run);
     tell(run.exitCode === 0, 'base and a series, judged there', run);
+    const inBase = / runs the series kernel \(.* modules in [\d.]+ s: those of /.test(run.stderr);
+    tell(inBase, 'the series by its modules alone', run);
   }
   const secret = rig.env['KVM_HIL_RIG_PASSWORD'] ?? '?';
   const lab = readFileSync(path.join(folder, 'labs', 'rig.yaml'), 'utf8');

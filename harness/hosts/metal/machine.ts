@@ -5,7 +5,7 @@ import { remoteResult } from '../../effects/kept.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
-import type { Machine } from '../host.ts';
+import type { BootRequest, LoadedModules, Machine } from '../host.ts';
 import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { guarded, type HeldLease } from './lease.ts';
@@ -24,6 +24,11 @@ export interface MachineParts {
   bootId: string;
   /** How this boot came about, for people. */
   how: readonly string[];
+  /** As Machine has it. */
+  modulesOf?: LoadedModules;
+  logFrom?: string;
+  /** Takes another image: these parts are another machine's then. @throws HilError */
+  next?: ((request: BootRequest) => Promise<Machine>) | undefined;
   /** Back to its own kernel. Never throws. @returns what this one left in pstore */
   comeHome: () => Promise<string>;
 }
@@ -59,8 +64,11 @@ export function metalMachine(parts: MachineParts): Machine {
     link.close();
     return remoteResult(command, { lost: true });
   };
+  const { next, modulesOf, logFrom } = parts;
   return {
     release,
+    modulesOf,
+    logFrom,
     program: PROGRAM_PATH,
     how: parts.how,
     console,
@@ -71,6 +79,14 @@ export function metalMachine(parts: MachineParts): Machine {
       const command = 'echo l >/proc/sysrq-trigger';
       await link.exec(command, { timeoutMs: LAST_WORDS_MS }).catch(orGone(command));
     },
+    next:
+      next &&
+      (async (request) => {
+        const machine = await next(request);
+        // It is the other one's to close.
+        closing = Promise.resolve();
+        return machine;
+      }),
     close: () => {
       closing ??= comeHome().then((found) => {
         left = found;

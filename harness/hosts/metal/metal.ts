@@ -16,13 +16,14 @@ import { keepLease } from './keep.ts';
 import { kernelParameters } from './kexec.ts';
 import { bringHome } from './ladder.ts';
 import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
-import { metalMachine } from './machine.ts';
+import { type MachineParts, metalMachine } from './machine.ts';
 import { underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
 import { bootIdOf, mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
 import { openSerial } from './serial.ts';
 import { stage } from './stage.ts';
+import { mayTake, withNext } from './swap.ts';
 import { tidy } from './tidy.ts';
 import { wake } from './wake.ts';
 import { leash } from './watchdog.ts';
@@ -170,7 +171,7 @@ class Metal {
         throw error;
       });
       const close = () => machine.close().then(() => lease.release());
-      return { ...machine, close };
+      return { ...machine, next: undefined, close };
     }
     return this.work.step(this.prepareMs(), () => this.bootHeld(request));
   }
@@ -209,7 +210,7 @@ class Metal {
       const took = ((clock.now() - started) / 1000).toFixed(1);
       const how = [`${way.name} in ${took} s`, await leash(mine, host)];
       await lease.refresh(fresh);
-      return metalMachine({
+      const parts: MachineParts = {
         clock,
         lease,
         work: this.work,
@@ -223,7 +224,12 @@ class Metal {
           this.console = undefined;
           return left;
         },
-      });
+      };
+      if (!mayTake(host, this.method)) return metalMachine(parts);
+      const withConsole = (next: ConsoleLog) => {
+        this.console = next;
+      };
+      return metalMachine(await withNext(parts, request, withConsole));
     } catch (error) {
       // One that still answers on its own kernel is not silent.
       await this.comeHome(error instanceof KernelError && clock.now() - started >= way.seconds * 1000);

@@ -7,13 +7,13 @@ import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError, KernelError } from '../../errors.ts';
 import type { Survey } from '../../model/survey.ts';
 import type { BootRequest } from '../host.ts';
-import { metalArchive, systemArchive } from '../initramfs.ts';
+import { metalArchive, modulesArchive, systemArchive } from '../initramfs.ts';
 import type { HeldLease } from './lease.ts';
 import { quoted, runScript } from './reach.ts';
 
 const FOLDER = '/var/lib/kvm-hil/images';
-/** Base and series, each with an initramfs, and those of the run before. */
-const KEPT_MAX = 8;
+/** Base and series, each with its modules, what both have in common, and those of the run before. */
+const KEPT_MAX = 10;
 const STREAM_TIMEOUT_MS = 300_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 
@@ -48,7 +48,10 @@ export async function stage(
   ]);
   const kernel = await put(link, lease, await readFile(bzImage));
   const common = await put(link, lease, system);
-  const initrd = await withItsOwn(link, lease, host, common);
+  // Apart, because the rest is the same for every kernel.
+  const modules = await modulesArchive(request.image.modules);
+  const parts = modules.length === 0 ? [common] : [common, await put(link, lease, modules)];
+  const initrd = await withItsOwn(link, lease, host, parts);
   const old = `ls -t | tail -n +${KEPT_MAX + 1}`;
   await link.exec(`${lease.guard()}cd ${FOLDER} && ${old} | while read -r name; do rm -f "$name"; done`, {
     timeoutMs: COMMAND_TIMEOUT_MS,
@@ -86,16 +89,24 @@ async function put(link: SshLink, lease: HeldLease, content: Buffer): Promise<st
   });
 }
 
-async function withItsOwn(link: SshLink, lease: HeldLease, host: Survey, common: string): Promise<string> {
+async function withItsOwn(
+  link: SshLink,
+  lease: HeldLease,
+  host: Survey,
+  parts: readonly string[],
+): Promise<string> {
   const own = `${FOLDER}/.own`;
   const initrd = `${FOLDER}/.initrd`;
   const words = ['net_mac', 'net_address', 'net_gateway'].map((name) => host.get(name) ?? '');
   const carried = await runScript(link, 'carry', [own, ...words], COMMAND_TIMEOUT_MS);
   const joined =
     carried.exitCode === 0
-      ? await link.exec(`umask 077; cat ${common} ${own} >${initrd} && rm -f ${own} && sync ${initrd}`, {
-          timeoutMs: COMMAND_TIMEOUT_MS,
-        })
+      ? await link.exec(
+          `umask 077; cat ${parts.join(' ')} ${own} >${initrd} && rm -f ${own} && sync ${initrd}`,
+          {
+            timeoutMs: COMMAND_TIMEOUT_MS,
+          },
+        )
       : carried;
   if (joined.exitCode === 0) return initrd;
   throw new InfraError({

@@ -4,7 +4,14 @@
 import type { SshLink } from '../../effects/ssh.ts';
 import { UsageError } from '../../errors.ts';
 import type { BootMethod, LabHost } from '../../model/lab.ts';
-import { methodFor, methodLacks, onceLoader, type Survey } from '../../model/survey.ts';
+import {
+  type FromRest,
+  fromRest,
+  methodFor,
+  methodLacks,
+  onceLoader,
+  type Survey,
+} from '../../model/survey.ts';
 import { kexec } from './kexec.ts';
 import type { HeldLease } from './lease.ts';
 import { once, proveForgotten } from './once.ts';
@@ -12,7 +19,7 @@ import { notReady } from './refusals.ts';
 import type { Staged } from './stage.ts';
 
 export interface Way {
-  method: BootMethod;
+  method: FromRest;
   /** `kexec`, `once through grub`. */
   name: string;
   /** From the wish to leave until the kernel under test answers, in seconds: what it may take. */
@@ -24,10 +31,11 @@ export interface Way {
 }
 
 /**
- * @param wanted instead of the inventory's choice
+ * @param asked instead of the inventory's choice; `modules` leads from one kernel of ours to another, and asks for none here
  * @throws InfraError `host-lacks`; UsageError `boot-method` when the inventory does not allow it
  */
-export function methodOf(host: LabHost, resting: Survey, wanted: BootMethod | undefined): BootMethod {
+export function methodOf(host: LabHost, resting: Survey, asked: BootMethod | undefined): FromRest {
+  const wanted = asked === 'modules' ? undefined : asked;
   if (wanted !== undefined && !host.boot.includes(wanted)) {
     throw new UsageError({
       code: 'boot-method',
@@ -38,7 +46,7 @@ export function methodOf(host: LabHost, resting: Survey, wanted: BootMethod | un
   const wanting = wanted === undefined ? host.boot : [wanted];
   const method = methodFor(resting, wanting);
   if (method !== undefined) return method;
-  const lacks = wanting.flatMap((one) => methodLacks(resting, one));
+  const lacks = fromRest(wanting).flatMap((one) => methodLacks(resting, one));
   throw notReady(
     host,
     lacks.map(({ what, hint }) => `${what}; ${hint}`),

@@ -28,6 +28,18 @@ $(O)/vmlinux: $(objs)
 	@echo '  LD      vmlinux'
 	@cat $^ >$@
 
+bzImage: vmlinux
+	@mkdir -p $(O)/arch/x86/boot
+	@cp $(O)/vmlinux $(O)/arch/x86/boot/bzImage
+
+modules:
+	@mkdir -p $(O)/arch/x86/kvm
+	@for name in kvm-amd kvm; do \\
+	  $(CC) -shared -nostdlib -Wl,--build-id=sha1 -DRELEASE='"7.3.0$(LOCALVERSION)"' \\
+	    -o $(O)/arch/x86/kvm/$$name.ko arch/x86/kvm/$$name.c || exit 1; \\
+	  echo arch/x86/kvm/$$name.o; \\
+	done >$(O)/modules.order
+
 $(O)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo '  CC      $<'
@@ -42,10 +54,18 @@ export function lines(name: string, count = 20): string {
   return Array.from({ length: count }, (_, index) => `int ${name}_${index + 1};\n`).join('');
 }
 
+// What modpost writes into a module.
+const modinfo = (name: string, needs: string) =>
+  [`"name=${name}"`, '"vermagic=" RELEASE " SMP mod_unload "', `"depends=${needs}"`]
+    .map((text, index) => `const char info_${index}[] __attribute__((section(".modinfo"))) = ${text};\n`)
+    .join('');
+
 export const FILES = {
   Makefile: MAKEFILE,
   Kconfig: 'config KVM\n\tbool "the subject"\nconfig SMP\n\tbool "several"\n',
   'scripts/kconfig/lost': 'nothing is lost\n',
+  'arch/x86/kvm/kvm.c': `${modinfo('kvm', '')}int kvm;\n`,
+  'arch/x86/kvm/kvm-amd.c': `${modinfo('kvm_amd', 'kvm')}int kvm_amd;\n`,
   'include/shared.h': 'int shared(int);\n',
   'virt/kvm/a.c': lines('a'),
   'virt/kvm/b.c': `#include <shared.h>\n${lines('b')}int b(void) { return shared(1); }\n`,

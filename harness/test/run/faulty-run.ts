@@ -14,7 +14,7 @@ import { judgeRun } from '../../run/judge.ts';
 import type { PlayedMachine } from '../hosts/metal/played-machine.ts';
 import type { PlayedSetup } from '../hosts/metal/played-setup.ts';
 import type { MachineFault } from '../hosts/metal/played-words.ts';
-import { withFlow } from './fixture.ts';
+import { type FlowSetup, withFlow } from './fixture.ts';
 import { withLab } from './played-lab.ts';
 
 /** Faults at every step and not at every so-manieth only: ten minutes and more for each way into the kernel. */
@@ -23,17 +23,19 @@ const OUT_OF = 'metal-1';
 /** Whatever still knocks at the end is answered by then. */
 const LATE_MS = 60 * 60_000;
 
-const PLANNED = [
-  'base/kernel/build',
-  'base/metal-1/gmem/one',
-  'base/metal-1/gmem/two',
-  'base/metal-1/host/self-check',
-  'base/metal-1/kernel/boot',
+const SERIES = [
+  'series/kernel/build',
+  'series/metal-1/gmem/one',
+  'series/metal-1/gmem/two',
+  'series/metal-1/kernel/boot',
 ];
+const BASE = [...SERIES.map((id) => id.replace('series', 'base')), 'base/metal-1/host/self-check'];
 
 export interface Outcome {
   /** Of the run; where it ended before it had one, of what it left. */
   result: ResultDocument;
+  /** What it says of itself. */
+  notes: string[];
   /** Why it ended. */
   error: HilError | undefined;
   machine: PlayedMachine;
@@ -93,16 +95,23 @@ function timed(host: Host, clock: Clock, took: Outcome['took']): Host {
 export async function runWith(
   fault?: { step: number; kind: MachineFault },
   more: Partial<PlayedSetup> = {},
+  flow: Partial<FlowSetup> = { series: false },
 ): Promise<Outcome> {
   return withLab(async (lab) => {
     const { clock } = lab;
+    const notes: string[] = [];
     const machine = lab.machine(OUT_OF, fault === undefined ? more : { ...more, fault });
     const took = { lease: 0, boot: 0, close: 0, release: 0 };
     let error: HilError | undefined;
     let judged: ResultDocument | undefined;
-    const setup = {
-      ...lab.setup([machine], (host) => timed(host, clock, took)),
-      series: false,
+    const plain = lab.setup([machine], (host) => timed(host, clock, took));
+    const setup: FlowSetup = {
+      ...plain,
+      ...flow,
+      workshop: { ...plain.workshop, ...flow.workshop },
+      onEvent: (event) => {
+        if (event.type === 'note') notes.push(event.text);
+      },
       // Its folder goes with it.
       onError: async (run: string) => {
         judged = await judgeRun(await RunDir.open(run));
@@ -116,7 +125,7 @@ export async function runWith(
     const settled = machine.isHome() || machine.wasNeverLeased() || machine.isTaken();
     const marked = existsSync(inState('labs', 'test', OUT_OF, 'bad'));
     await clock.sleep(LATE_MS);
-    return { result, error, machine, settled, marked, open: machine.open, took };
+    return { result, notes, error, machine, settled, marked, open: machine.open, took };
   });
 }
 
@@ -135,7 +144,8 @@ const textOf = ({ id, reason }: TestResult) => `${id} ${reason.code}: ${reason.t
 export function check(t: Test, o: Outcome, what: string): void {
   const { result, error, machine, marked, took } = o;
   const ids = result.tests.map((test) => test.id);
-  t.same([...ids].sort(), PLANNED, `${what}: one verdict each, none is missing`);
+  const planned = result.run.series === null ? BASE : [...BASE, ...SERIES];
+  t.same([...ids].sort(), [...planned].sort(), `${what}: one verdict each, none is missing`);
   t.ok(result.run.complete || error !== undefined, `${what}: every reason is known`);
   t.ok(o.settled || marked, `${what}: given back, marked bad, or another's`);
   const { armed, pstore } = machine.loader;

@@ -259,7 +259,7 @@ export function recordOf(run: RunDir, units: RunRecord['units'], setup: FlowSetu
 export function fakeWorkshop(folder: string): Workshop {
   return {
     base: async () => ({ name: 'a fake base', commit: 'b'.repeat(40) }),
-    series: async () => ({ commit: 'c'.repeat(40), patches: 1 }),
+    series: async () => ({ commit: 'c'.repeat(40), patches: 1, touched: ['virt/kvm/guest_memfd.c'] }),
     image: async (role, commit) => ({
       hash: role,
       release: `7.3.0-${role}`,

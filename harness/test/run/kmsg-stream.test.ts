@@ -9,13 +9,17 @@ import { simClock } from '../sim-clock.ts';
 const line = (seq: number, text: string) => `6,${seq},${seq},-;${text}\n`;
 
 /** A stream that has read these pieces, one start of `cat` each. */
-async function streamOf(...pieces: string[]): Promise<KmsgStream> {
+function streamOf(...pieces: string[]): Promise<KmsgStream> {
+  return streamFrom(undefined, ...pieces);
+}
+
+async function streamFrom(from: string | undefined, ...pieces: string[]): Promise<KmsgStream> {
   const left = [...pieces];
   const exec = async (_command: string, o: RemoteOptions): Promise<Partial<RemoteResult>> => {
     o.onStdout?.(Buffer.from(left.shift() ?? ''));
     return { lost: left.length === 0 };
   };
-  const kmsg = new KmsgStream(simClock());
+  const kmsg = new KmsgStream(simClock(), from);
   await kmsg.follow({ exec } as unknown as Machine);
   return kmsg;
 }
@@ -33,6 +37,17 @@ t.test('records by position', async (t) => {
   t.same(texts(kmsg), ['r2', 'r3']);
   t.equal(kmsg.position(), 4);
   t.equal(kmsg.lostSince({ position: 2, overwritten: 0 }), 0, 'what was forgotten is not lost');
+});
+
+t.test("what is before its first record is somebody else's", async (t) => {
+  const kmsg = await streamFrom(
+    'the mark',
+    line(3, 'theirs') + line(7, 'theirs too'),
+    line(7, 'theirs too') + line(9, 'here is the mark') + line(10, 'ours') + line(12, 'ours too'),
+  );
+  t.same(texts(kmsg), ['here is the mark', 'ours', 'ours too']);
+  t.equal(kmsg.missed, 0, 'what they lost is not ours');
+  t.equal(kmsg.lostSince({ position: 0, overwritten: 0 }), 1, 'what we lost is');
 });
 
 t.test(

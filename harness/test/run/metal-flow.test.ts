@@ -3,10 +3,11 @@
 // one runner each, and found again by whoever goes on with a run that was killed.
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { inState } from '../../effects/dirs.ts';
 import type { HilError } from '../../errors.ts';
 import { metalHost } from '../../hosts/metal/metal.ts';
+import type { BootMethod } from '../../model/lab.ts';
 import { EXPIRES_MS } from '../../model/lease.ts';
 import { pickHosts } from '../../run/pick.ts';
 import type { PlayedMachine } from '../hosts/metal/played-machine.ts';
@@ -43,9 +44,9 @@ function watch({ clock }: PlayedLab, machine: PlayedMachine): () => number {
   };
 }
 
-t.test('a kernel that is built for an hour between two boots loses no machine', (t) =>
+const hourBetween = (t: Test, boot: BootMethod[]) =>
   withLab(async (lab) => {
-    const machine = lab.machine('metal-1');
+    const machine = lab.machine('metal-1', { more: { boot } });
     const setup = lab.setup([machine]);
     const { image } = setup.workshop;
     if (image === undefined) throw new Error('the lab builds images');
@@ -65,7 +66,14 @@ t.test('a kernel that is built for an hour between two boots loses no machine', 
     const ms = longest();
     t.ok(ms < EXPIRES_MS / 5, `nobody had a reason to think that its holder is gone: ${ms} ms`);
     t.ok(lab.clock.now() > HOUR_MS);
-  }),
+    t.equal(machine.modules.swaps, boot.includes('modules') ? 1 : 0);
+  });
+
+t.test('a kernel that is built for an hour between two boots loses no machine', (t) =>
+  hourBetween(t, ['kexec']),
+);
+t.test('nor does one that waits for its modules on the kernel of the base', (t) =>
+  hourBetween(t, ['kexec', 'modules']),
 );
 
 t.test('a runner that stands still loses its machine, and touches it no more', (t) =>

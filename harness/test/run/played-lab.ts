@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A lab in memory: machines that are played, on one simulated clock, and whole runs on them through the driver for metal.
+import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Clock } from '../../effects/clock.ts';
 import type { Host } from '../../hosts/host.ts';
 import { metalHost } from '../../hosts/metal/metal.ts';
 import { PlayedMachine } from '../hosts/metal/played-machine.ts';
+import { buildIdOf } from '../hosts/metal/played-modules.ts';
 import type { PlayedSetup } from '../hosts/metal/played-setup.ts';
 import { simClock } from '../sim-clock.ts';
 import { withTemp } from '../temp.ts';
@@ -63,8 +65,17 @@ function workshopIn(folder: string): NonNullable<FlowSetup['workshop']> {
       const release = `7.3.0-kvmhil-${role}`;
       const bzImage = path.join(folder, `image-${role}`);
       await writeFile(bzImage, release);
+      const vermagic = `${release} SMP preempt mod_unload modversions `;
+      const modules = ['kvm', 'kvm_amd', 'kvm_intel'].map((name) => {
+        const content = `${name} of ${role}`;
+        const file = path.join(folder, `${name}-${role}.ko`);
+        const hash = createHash('sha256').update(content).digest('hex');
+        return { content, module: { name, file, hash, vermagic, buildId: buildIdOf(content) } };
+      });
+      for (const { content, module } of modules) await writeFile(module.file, content);
+      const inParts = { core: 'the same', modules: modules.map(({ module }) => module) };
       const none = { config: '', compiler: 'none', unknownSymbols: [], cached: true };
-      return { ...none, hash: role, release, vmlinux: bzImage, bzImage, commit };
+      return { ...none, ...inParts, hash: role, release, vmlinux: bzImage, bzImage, commit };
     },
     program: async () => {
       const file = path.join(folder, 'kvm-cases');

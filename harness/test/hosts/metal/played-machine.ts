@@ -12,6 +12,7 @@ import { scriptedHost } from '../../../hosts/scripted.ts';
 import type { LabHost } from '../../../model/lab.ts';
 import { PlayedLease } from './played-lease.ts';
 import { PlayedLoader } from './played-loader.ts';
+import { PlayedModules } from './played-modules.ts';
 import { type PlayedSetup, playedHost } from './played-setup.ts';
 import { LOOKS, type MachineFault, SURVEY, withoutGuards, words } from './played-words.ts';
 
@@ -31,11 +32,14 @@ export class PlayedMachine {
   kernel: Kernel = 'known';
   disk = new PlayedLease();
   loader = new PlayedLoader();
+  modules = new PlayedModules();
   steps = 0;
   /** What was switched, in order. */
   switched: string[] = [];
   /** What was done here by who did not look at the lease, after somebody else took it: there must be none. */
   trespasses: string[] = [];
+  /** Every command that was carried out, with the step that it was. */
+  readonly heard: [step: number, command: string][] = [];
   /** Told of every command that is carried out, without the check of the lease in front of it. */
   onCommand: (command: string) => void = () => {};
   /** How much longer a command took than its sender allowed. */
@@ -178,6 +182,7 @@ export class PlayedMachine {
     const [bare, tokens] = withoutGuards(command);
     const valid = tokens.every((token) => this.lease().isValid(token));
     if (!valid) return remoteResult(command, { exitCode: 75 });
+    this.heard.push([this.steps, bare]);
     this.onCommand(bare);
     if (this.taken && tokens.length === 0 && !LOOKS.test(bare)) this.trespasses.push(bare);
     if (kind === 'garbage' && !bare.startsWith('exec ')) {
@@ -210,7 +215,7 @@ export class PlayedMachine {
     }
     if (command === 'sh -s --') return say(this.survey());
     if (command.startsWith('cat /proc/sys/kernel/random/boot_id'))
-      return say(`boot-${this.boots}\n${this.release}\n`);
+      return say(`boot-${this.boots}\n${this.release}\n0\n`);
     if (command === 'uname -r') return say(`${this.release}\n`);
     if (command.startsWith('case $(uname -r)')) return this.kernel === 'ours' ? this.reset(say) : say('', 3);
     if (/^echo 1 >\/proc\/sys\/kernel\/sysrq; .*echo b/.test(command)) return this.reset(say);
@@ -218,7 +223,10 @@ export class PlayedMachine {
     const asked = this.loader.answer(command, this.files, this.canWrite);
     if (asked !== undefined)
       return remoteResult(command, asked.exitCode === 1 ? { ...asked, stderr: this.refusal } : asked);
-    if (this.kernel === 'ours' && this.inner !== undefined) return this.inner.exec(command, o);
+    if (this.kernel === 'ours' && this.inner !== undefined) {
+      const modules = this.modules.answer(command, o);
+      return modules === undefined ? this.inner.exec(command, o) : remoteResult(command, modules);
+    }
     const there = /^\[ -e (\S+\/images\/[0-9a-f]{64}) \]/.exec(command);
     if (there !== null) return say('', this.files.has(there[1] ?? '') ? 0 : 1);
     const receive = /mv -f \S+ (\S+\/images\/[0-9a-f]{64})/.exec(command);
