@@ -365,7 +365,10 @@ static void ends(void)
 	observe("ends.fd_closed", f_str("present", present(&c)));
 	munmap(c.window, FILE_SIZE);
 	c.window = NULL;
+	/* A page that one of the clocks still had would be back, but neither free nor cleared. */
 	observe("ends.file_gone", f_str("present", present(&c)),
+		f_int("words_left",
+		      directmap_pattern(c.pfns[CLOCK_PAGE], c.tag + CLOCK_PAGE)),
 		f_int("missing_more", directmap_missing() - c.missing));
 	probe_nop(c.vcpu[0]);
 	clocks_close(&c);

@@ -23,7 +23,7 @@
 #define TRIES_MAX	200
 #define BUDGET_MS	4000
 /* Percent of one by one at which no more tries are needed: well below what is asked. */
-#define ENOUGH		30
+#define ENOUGH		15
 
 struct cost {
 	struct kvm_vm *vm;

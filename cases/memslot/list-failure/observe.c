@@ -13,7 +13,7 @@
 #include "failsweep.h"
 #include "gmem.h"
 #include "hostmem.h"
-#include "memlist.h"
+#include "list_failure.h"
 #include "probe_ops.h"
 
 #define NR		6u
@@ -268,6 +268,7 @@ static void memslot_list_failure(void)
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		fail_sweep("list", &calls[i], &s);
 	failalloc_end();
+	list_failure_leak(s.vm, s.l);
 	vm_free(s.vm);
 	munmap(s.mem, PAGES(4 * NR));
 	free(s.l);
