@@ -20,6 +20,7 @@ import {
 import type { LabHost } from '../model/lab.ts';
 import { type Lack, lacksOf, type Survey } from '../model/survey.ts';
 import { withMachine } from './host-lease.ts';
+import { factsFile } from './kconfig.ts';
 
 export interface Provisioned {
   host: LabHost;
@@ -156,7 +157,7 @@ async function writeFacts(clock: Clock, host: LabHost, link: SshLink, found: Sur
       detail: result.stderr.trim().slice(-500),
     });
   }
-  const file = inState('labs', host.lab, host.name, 'facts.json');
+  const file = factsFile(host);
   checkDocument('host-facts', facts, file);
   await writeWhole(file, `${JSON.stringify(facts, null, 2)}\n`);
   return file;
