@@ -21,7 +21,7 @@ import { touchCache } from './cache.ts';
 import { configure, hasBzImage, type KconfigName, readFragments } from './configure.ts';
 import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
 import { missingInBuild } from './missing.ts';
-import { strangersProgram, withObjects } from './objects.ts';
+import { forgetMachines, strangersProgram, withObjects } from './objects.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
 
@@ -126,9 +126,9 @@ async function build(
     sink({ type: 'note', text });
   }
   const isCopy = program !== undefined;
-  return withObjects(objectsOf(request.base, request.kconfig, request.after), isCopy, () =>
-    buildIn(request, fragments, target, isCopy, sink, signal),
-  );
+  const objects = objectsOf(request.base, request.kconfig, request.after);
+  if (request.after !== undefined) await forgetMachines(objects);
+  return withObjects(objects, isCopy, () => buildIn(request, fragments, target, isCopy, sink, signal));
 }
 
 async function buildIn(

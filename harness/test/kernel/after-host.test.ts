@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A miniature kernel that is configured after a machine, by the real make: what is loaded there is built in, the rest goes,
 // and one machine's kernel is never taken for another's.
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, utimesSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { HilError } from '../../errors.ts';
@@ -125,6 +125,30 @@ t.test('each machine has an image and objects of its own', (t) =>
     const next = await build(HOST, { commit: await commit({ 'virt/kvm/a.c': 'int a;\n' }) });
     t.equal(next.cached, false);
     t.equal(configCalls(objects(HOST)), 3, 'a series that touches no Kconfig is not configured anew');
+  }),
+);
+
+t.test('machines come and go: the objects of the last four stay', (t) =>
+  withBench(async ({ build, folders, objects }) => {
+    const machine = (digit: string): HostConfig => ({ ...HOST, hash: digit.repeat(64) });
+    await build(machine('1'));
+    const parent = path.dirname(objects(HOST));
+    for (const [index, digit] of ['2', '3', '4', '5'].entries()) {
+      const folder = path.join(parent, `host-${digit.repeat(12)}`);
+      mkdirSync(folder);
+      utimesSync(folder, 1000 + index, 1000 + index);
+    }
+    mkdirSync(path.join(parent, '.host-222222222222.aside'));
+    await build(undefined, { kconfig: 'base' });
+    t.equal(
+      folders().filter((name) => name.startsWith('host-')).length,
+      5,
+      'a kernel of fragments asks for none',
+    );
+    await build(machine('6'));
+    t.same(folders(), ['base', ...['1', '4', '5', '6'].map((digit) => `host-${digit.repeat(12)}`)]);
+    await build(machine('4'));
+    t.equal(folders().length, 5, 'one that is there needs no room');
   }),
 );
 
