@@ -40,7 +40,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
   ] as const;
   const kconfig = [
     '--kconfig <name>',
-    'kernel configuration: base, or debug (KASAN, lockdep, ...)',
+    'kernel configuration: base, debug (KASAN, lockdep, ...), or host:NAME (after the own kernel of a machine of the inventory)',
     'base',
   ] as const;
 

@@ -4,15 +4,15 @@ import { interruption, realClock } from '../effects/clock.ts';
 import { newLog } from '../effects/logs.ts';
 import { InfraError, UsageError } from '../errors.ts';
 import type { BootRequest, Host, Machine } from '../hosts/host.ts';
-import { forMetal } from '../kernel/configure.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { whyNotSwapped } from '../model/swap.ts';
 import { bootsNothing, openHosts } from '../run/hosts.ts';
+import { chooseKconfig } from '../run/kconfig.ts';
 import { takeLease } from '../run/lease.ts';
 import { pickHosts, readWishes } from '../run/pick.ts';
 import { type BuildOptions, type BuiltKernel, buildImages } from './build.ts';
 import { type Context, openContext } from './context.ts';
-import { bootOption, kconfigOption } from './options.ts';
+import { bootOption, kconfigWish } from './options.ts';
 
 export interface BootOptions extends BuildOptions {
   host: string;
@@ -35,18 +35,23 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
       });
     }
     const { wishes, metal } = await readWishes([o.host]);
-    const wanted = kconfigOption(o.kconfig);
+    const wanted = kconfigWish(o.kconfig);
     const method = bootOption(o.boot);
-    const kconfig = metal ? forMetal(wanted) : wanted;
     const swap = method === 'modules';
     if (swap) mustSwap(o, metal);
-    const [first, second] = await buildImages({ ...o, kconfig }, context, swap);
+    // Any of several may be the one: they have to want the same kernel.
+    const may = wishes.flatMap((one) =>
+      'name' in one ? [one.name] : one.candidates.map(({ name }) => name),
+    );
+    const kconfig = await chooseKconfig(wanted, may);
+    for (const text of kconfig.notes) sink({ type: 'note', text });
+    const [first, second] = await buildImages(o, kconfig, context, swap);
     if (first === undefined) throw new Error('nothing was built');
     if (second !== undefined) mustFit(first, second);
     const program = await ensureProgram(signal);
     const picked = await pickHosts(wishes, { clock: realClock, take: false, method, signal });
     try {
-      const slow = kconfig.endsWith('debug');
+      const slow = kconfig.name.endsWith('debug');
       const [host] = await openHosts(picked.names, program.file, slow, { picked: picked.open, method });
       if (host === undefined) throw new Error(`${o.host} did not open`);
       const lease = await takeLease(host, sink, signal, { purpose: 'kvm-hil boot' });

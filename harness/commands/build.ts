@@ -6,9 +6,10 @@ import { parseBase } from '../kernel/base-spec.ts';
 import { readSeries } from '../kernel/series.ts';
 import type { KernelImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
+import { chooseKconfig, type KconfigChoice } from '../run/kconfig.ts';
 import { openWorkshop } from '../run/workshop.ts';
 import { type Context, openContext } from './context.ts';
-import { kconfigOption } from './options.ts';
+import { kconfigWish } from './options.ts';
 
 export interface BuildOptions {
   base: string;
@@ -20,7 +21,9 @@ export interface BuildOptions {
 export async function buildCommand(o: BuildOptions): Promise<number> {
   const context = openContext();
   try {
-    for (const { role, image } of await buildImages(o, context)) {
+    const kconfig = await chooseKconfig(kconfigWish(o.kconfig), []);
+    for (const text of kconfig.notes) context.sink({ type: 'note', text });
+    for (const { role, image } of await buildImages(o, kconfig, context)) {
       process.stdout.write(`${role} ${image.release} ${image.vmlinux}\n`);
     }
     return 0;
@@ -40,12 +43,16 @@ export interface BuiltKernel {
  * Builds what the options name: the base alone, or the series on it.
  * @param both with a series the base's kernel too, before it
  */
-export async function buildImages(o: BuildOptions, context: Context, both = false): Promise<BuiltKernel[]> {
+export async function buildImages(
+  o: Pick<BuildOptions, 'base' | 'series'>,
+  { name: kconfig, after }: KconfigChoice,
+  context: Context,
+  both = false,
+): Promise<BuiltKernel[]> {
   const { sink, signal } = context;
-  const kconfig = kconfigOption(o.kconfig);
   const base = await parseBase(o.base);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
-  const workshop = openWorkshop({ base, series, kconfig, sink, signal });
+  const workshop = openWorkshop({ base, series, kconfig, after, sink, signal });
   const images: BuiltKernel[] = [];
   const ready = await workshop.base();
   sink({ type: 'base.ready', ...ready });

@@ -6,12 +6,12 @@ import type { RunDir } from '../effects/run-dir.ts';
 import { UsageError } from '../errors.ts';
 import type { Host } from '../hosts/host.ts';
 import type { BaseSpec } from '../kernel/base-spec.ts';
-import type { KconfigName } from '../kernel/configure.ts';
 import type { Series } from '../kernel/series.ts';
 import type { BootMethod } from '../model/lab.ts';
 import type { ResultDocument } from '../model/result.ts';
 import { type FlowOptions, runFlow } from '../run/flow.ts';
 import { openHosts } from '../run/hosts.ts';
+import type { KconfigChoice } from '../run/kconfig.ts';
 import { holdRun } from '../run/resume.ts';
 import { openWorkshop, runningWorkshop } from '../run/workshop.ts';
 import { openContext } from './context.ts';
@@ -20,7 +20,7 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   /** Undefined when the kernel is the one that runs on the hosts already. */
   base: BaseSpec | undefined;
   series: Series | undefined;
-  kconfig: KconfigName;
+  kconfig: Pick<KconfigChoice, 'name' | 'after'>;
   /** Machines are taken from whoever has leased them. */
   take?: boolean;
   /** Hosts that were leased when they were chosen. */
@@ -54,8 +54,10 @@ export async function carryOut(run: RunDir, u: Undertaking, begin: () => Promise
       run,
       record,
       workshop:
-        base === undefined ? runningWorkshop(signal) : openWorkshop({ base, series, kconfig, sink, signal }),
-      hosts: (program) => openHosts(record.hosts, program.file, kconfig.endsWith('debug'), u),
+        base === undefined
+          ? runningWorkshop(signal)
+          : openWorkshop({ base, series, kconfig: kconfig.name, after: kconfig.after, sink, signal }),
+      hosts: (program) => openHosts(record.hosts, program.file, kconfig.name.endsWith('debug'), u),
       alwaysSelfCheck: u.alwaysSelfCheck,
       ...begun,
       signal,

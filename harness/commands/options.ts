@@ -2,16 +2,31 @@
 // Options that several commands have, from text to checked values.
 import { randomBytes } from 'node:crypto';
 import { UsageError } from '../errors.ts';
-import { isKconfigName, KCONFIGS, type KconfigName } from '../kernel/configure.ts';
+import { isAfterHost, isKconfigName, KCONFIGS, type KconfigName } from '../kernel/configure.ts';
 import { BOOT_METHODS, type BootMethod } from '../model/lab.ts';
 import { REPORTERS, type Reporter } from '../report/registry.ts';
+import type { KconfigWish } from '../run/kconfig.ts';
 
+/** A configuration of fragments alone. */
 export function kconfigOption(name: string): KconfigName {
-  if (isKconfigName(name)) return name;
-  throw new UsageError({
+  if (isKconfigName(name) && !isAfterHost(name)) return name;
+  const known = Object.keys(KCONFIGS).filter((one) => isKconfigName(one) && !isAfterHost(one));
+  throw unknownKconfig(name, known);
+}
+
+/** Also one after a machine's own kernel: `host`, `host-debug`, and whose behind a colon. */
+export function kconfigWish(text: string): KconfigWish {
+  const [, name = '', of] = /^([a-z-]+)(?::([a-z0-9][a-z0-9.-]*))?$/.exec(text) ?? [];
+  if (isKconfigName(name) && (of === undefined || isAfterHost(name)))
+    return { name, ...(of === undefined ? {} : { of }) };
+  throw unknownKconfig(text, [...Object.keys(KCONFIGS), 'host:NAME', 'host-debug:NAME']);
+}
+
+function unknownKconfig(name: string, known: readonly string[]): UsageError {
+  return new UsageError({
     code: 'unknown-kconfig',
     message: `--kconfig ${name} is not known`,
-    hint: `one of ${Object.keys(KCONFIGS).join(', ')}`,
+    hint: `one of ${known.join(', ')}`,
   });
 }
 

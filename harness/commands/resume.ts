@@ -7,10 +7,11 @@ import { readSeries } from '../kernel/series.ts';
 import type { RunRecord } from '../model/run.ts';
 import { readCases } from '../run/cases.ts';
 import { bootsNothing } from '../run/hosts.ts';
+import { recordedKconfig } from '../run/kconfig.ts';
 import { standingOf } from '../run/resume.ts';
 import { carryOut } from './carry-out.ts';
 import { isMutateFolder, mutateCommand } from './mutate.ts';
-import { formatOption, kconfigOption } from './options.ts';
+import { formatOption, kconfigWish } from './options.ts';
 
 export interface ResumeOptions {
   format: string;
@@ -23,7 +24,7 @@ export async function resumeCommand(folder: string, o: ResumeOptions): Promise<n
   const reporter = formatOption(o.format);
   const run = await RunDir.open(folder);
   const record = await run.read<RunRecord>('run', run.path('run.json'));
-  const kconfig = kconfigOption(record.kconfig);
+  const kconfig = await recordedKconfig(kconfigWish(record.kconfig), record.after);
   const base = record.hosts.every(bootsNothing) ? undefined : await parseBase(record.base.spec);
   const series = record.series === null ? undefined : await readSeries(record.series.spec);
   const subjects = series?.patches.map((patch) => patch.subject) ?? [];

@@ -6,8 +6,8 @@ import { matchesGlob } from '../effects/glob.ts';
 import { version } from '../effects/version.ts';
 import { UsageError } from '../errors.ts';
 import { type BaseSpec, parseBase } from '../kernel/base-spec.ts';
-import { forMetal } from '../kernel/configure.ts';
 import { readSeries, type Series } from '../kernel/series.ts';
+import { kconfigTitle } from '../model/host-config.ts';
 import type { BootMethod } from '../model/lab.ts';
 import type { CaseFiles } from '../model/manifest.ts';
 import { planUnits, selectCases, type Unit, unitId } from '../model/plan.ts';
@@ -16,11 +16,12 @@ import type { RunRecord } from '../model/run.ts';
 import { revisionName } from '../model/series.ts';
 import { keepContracts, readCases } from '../run/cases.ts';
 import { bootsNothing } from '../run/hosts.ts';
+import { afterRecord, chooseKconfig, type KconfigChoice, type KconfigWish } from '../run/kconfig.ts';
 import { type HostWish, likelyHosts, type PickedHosts, pickHosts, readWishes } from '../run/pick.ts';
 import { carryOut, type Undertaking } from './carry-out.ts';
 import { openContext } from './context.ts';
 import { newRun, shellWords } from './folder.ts';
-import { bootOption, countOption, formatOption, kconfigOption, seedOption } from './options.ts';
+import { bootOption, countOption, formatOption, kconfigWish, seedOption } from './options.ts';
 
 export interface RunOptions {
   base?: string;
@@ -46,12 +47,11 @@ const ROUNDS_MAX = 100_000;
 /** @returns the exit code */
 export async function runCommand(o: RunOptions): Promise<number> {
   const reporter = formatOption(o.format);
-  const wanted = kconfigOption(o.kconfig);
+  const wanted = kconfigWish(o.kconfig);
   const method = bootOption(o.boot);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const selectors = o.host.length === 0 ? ['qemu'] : o.host;
-  const { wishes, metal } = await readWishes(selectors);
-  const kconfig = metal ? forMetal(wanted) : wanted;
+  const { wishes } = await readWishes(selectors);
   const base = await kernelSource(o, selectors);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
@@ -62,11 +62,13 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const unitsOn = (hosts: readonly string[]) => planUnits(cases, kernels, hosts, [null], rounds);
   if (o.dryRun === true) {
     const hosts = await likelyHosts(wishes, realClock, method);
+    const kconfig = await configurationFor(wanted, hosts);
     process.stdout.write(describePlan(o, kconfig, series, kernels, hosts, unitsOn(hosts).map(unitId)));
     return 0;
   }
   const picked = await pickInterruptibly(wishes, o.take === true, method);
   try {
+    const kconfig = await configurationFor(wanted, picked.names);
     const planned = { base, series, kconfig, method, seed, reporter, all, units: unitsOn(picked.names) };
     return await runPlanned(o, planned, picked);
   } finally {
@@ -76,7 +78,8 @@ export async function runCommand(o: RunOptions): Promise<number> {
 
 // --- internal ---
 
-interface Planned extends Pick<Undertaking, 'base' | 'series' | 'kconfig' | 'method' | 'reporter'> {
+interface Planned extends Pick<Undertaking, 'base' | 'series' | 'method' | 'reporter'> {
+  kconfig: KconfigChoice;
   seed: string;
   all: CaseFiles[];
   units: Unit[];
@@ -95,7 +98,8 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
     tool: { name: 'kvm-hil', version: version() },
     command: commandLine(o, seed),
     seed,
-    kconfig,
+    kconfig: kconfig.text,
+    ...afterRecord(kconfig),
     base: { spec: o.base ?? 'running', name: null, commit: null },
     series:
       series === undefined
@@ -121,6 +125,12 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
+}
+
+async function configurationFor(wanted: KconfigWish, hosts: readonly string[]): Promise<KconfigChoice> {
+  const kconfig = await chooseKconfig(wanted, hosts);
+  for (const text of kconfig.notes) process.stderr.write(`${text}\n`);
+  return kconfig;
 }
 
 // Machines may be waited for before there is a run.
@@ -217,7 +227,7 @@ function commandLine(o: RunOptions, seed: string): string {
 
 function describePlan(
   o: RunOptions,
-  kconfig: string,
+  kconfig: KconfigChoice,
   series: Series | undefined,
   kernels: readonly KernelRole[],
   hosts: readonly string[],
@@ -226,7 +236,7 @@ function describePlan(
   const lines = [
     `base    ${o.base ?? 'the running kernel'}`,
     ...(series === undefined ? ['series  none'] : describeSeries(series)),
-    `kconfig ${kconfig}`,
+    `kconfig ${kconfigTitle({ kconfig: kconfig.text, ...afterRecord(kconfig) })}`,
     `kernels ${kernels.join(', ')}`,
     `hosts   ${hosts.join(', ')}`,
     `would run ${units.length} cases:`,

@@ -13,15 +13,17 @@ import { checkDocument } from '../effects/schema.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import { buildErrorText, firstBuildError } from '../model/build-log.ts';
 import type { EventSink } from '../model/events.ts';
+import type { HostConfig } from '../model/host-config.ts';
 import type { BuiltImage } from '../model/image.ts';
 import type { KernelRole } from '../model/result.ts';
+import { afterParts } from './after-host.ts';
 import { touchCache } from './cache.ts';
 import { configure, hasBzImage, type KconfigName, readFragments } from './configure.ts';
 import { makeArguments, makeConfined, needCompiler, RECIPE } from './make.ts';
 import { missingInBuild } from './missing.ts';
 import { type ModuleRecord, openModules, storeModules } from './modules.ts';
 import { codeOf } from './object-code.ts';
-import { strangersProgram, withObjects } from './objects.ts';
+import { forgetMachines, strangersProgram, withObjects } from './objects.ts';
 import { type Base, baseLock, waiting } from './source.ts';
 import { checkOut, treeOf } from './tree.ts';
 
@@ -29,6 +31,8 @@ export interface BuildRequest {
   base: Base;
   commit: string;
   kconfig: KconfigName;
+  /** What `host` and `host-debug` are configured after. */
+  after?: HostConfig | undefined;
   role: KernelRole;
   /** What make prints goes here; also when the build fails. */
   logFile: string;
@@ -75,7 +79,7 @@ export async function ensureImage(
   const compiler = await compilerVersion();
   const fragments = await readFragments(request.kconfig);
   const source = await gitOut(tree, ['rev-parse', `${commit}^{tree}`]);
-  const hash = hashOf('image', RECIPE, source, compiler, ...fragments);
+  const hash = hashOf('image', RECIPE, source, compiler, ...fragments, ...(await afterParts(request.after)));
   const folder = folderOf(hash);
   const cached = await openImage(folder, hash, true);
   if (cached !== undefined) {
@@ -97,8 +101,9 @@ export async function dropImage(hash: string): Promise<void> {
 }
 
 /** The object folder of a base and configuration. */
-export function objectsOf(base: Base, kconfig: KconfigName): string {
-  return path.join(base.folder, 'objects', kconfig);
+export function objectsOf(base: Base, kconfig: KconfigName, after?: HostConfig): string {
+  const name = after === undefined ? kconfig : `${kconfig}-${after.hash.slice(0, 12)}`;
+  return path.join(base.folder, 'objects', name);
 }
 
 // --- internal ---
@@ -126,9 +131,9 @@ async function build(
     sink({ type: 'note', text });
   }
   const isCopy = program !== undefined;
-  return withObjects(objectsOf(request.base, request.kconfig), isCopy, () =>
-    buildIn(request, fragments, target, isCopy, sink, signal),
-  );
+  const objects = objectsOf(request.base, request.kconfig, request.after);
+  if (request.after !== undefined) await forgetMachines(objects);
+  return withObjects(objects, isCopy, () => buildIn(request, fragments, target, isCopy, sink, signal));
 }
 
 async function buildIn(
@@ -141,9 +146,13 @@ async function buildIn(
 ): Promise<BuiltImage> {
   const { base, commit } = request;
   const tree = treeOf(base);
-  const objects = objectsOf(base, request.kconfig);
+  const { after } = request;
+  const objects = objectsOf(base, request.kconfig, after);
   await checkOut(base, commit, signal);
-  const { config, unknown } = await configure(tree, objects, fragments, target.compiler, signal);
+  const configured = await configure(tree, objects, fragments, target.compiler, signal, after);
+  const { config, unknown, leftOut } = configured;
+  if (leftOut.length > 0)
+    sink({ type: 'note', text: `modules of ${after?.host} that this kernel has not: ${leftOut.join(', ')}` });
   const localversion = `-kvmhil-${target.hash.slice(0, 10)}`;
   const stamp = path.join(objects, '.kvm-hil-building');
   await dropTornObjects(objects, stamp);

@@ -2,7 +2,7 @@
 // Object folders: kept warm per base, so that a build costs what differs. A series that changes what runs in a build
 // could leave anything in one, and make would believe it the next time. It gets a copy, at the same place because make
 // remembers places, and the folder itself is put aside for as long as that takes.
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { run } from '../effects/exec.ts';
 import { exists } from '../effects/files.ts';
@@ -42,6 +42,27 @@ export async function withObjects<T>(objects: string, isCopy: boolean, body: () 
     return await body();
   } finally {
     await putBack(objects);
+  }
+}
+
+/** Machines that a base keeps objects for: each is as much as a kernel, and provisioning one anew makes another of it. */
+const MACHINES_MAX = 4;
+
+/**
+ * Makes room for a machine's objects: those that were built in the longest ago go. The caller holds the base's lock.
+ * @param objects of the machine that is built for now
+ */
+export async function forgetMachines(objects: string): Promise<void> {
+  const parent = path.dirname(objects);
+  const names = (await readdir(parent).catch(() => [])).filter((name) => name.startsWith('host-'));
+  const others = names.map((name) => path.join(parent, name)).filter((folder) => folder !== objects);
+  const used = await Promise.all(
+    others.map(async (folder) => ({ folder, at: (await stat(folder)).mtimeMs })),
+  );
+  used.sort((a, b) => b.at - a.at);
+  for (const { folder } of used.slice(MACHINES_MAX - 1)) {
+    for (const one of [folder, ...Object.values(besides(folder))])
+      await rm(one, { recursive: true, force: true });
   }
 }
 

@@ -69,6 +69,8 @@ export interface LabHost {
   /** What the processor has to be. */
   cpu: 'amd' | 'intel' | 'any';
   deadlines: Deadlines;
+  /** What kernels for it are configured after: our fragments alone, or its own kernel with those on top. */
+  kconfig: 'fragments' | 'host';
   /** Kernel parameters that this machine needs. */
   quirks: string[];
   /** May be used though nothing can bring it back when it hangs. */
@@ -107,6 +109,7 @@ export function labHosts(document: LabDocument, file: string): LabHost[] {
     console: { type: 'none' },
     tags: [],
     cpu: 'any',
+    kconfig: 'fragments',
     quirks: [],
     unattended_ok: false,
     ...host,

@@ -2,6 +2,8 @@
 // The result document: what judge writes and every reporter reads. Its shape on disk is
 // results/schema/result.schema.json; a test compares the two.
 
+import type { KernelAfter } from './host-config.ts';
+
 /** KCIDB's words: fail is the kernel's fault, error the test's, miss ours, skip nobody's. */
 export type Verdict = 'pass' | 'fail' | 'error' | 'miss' | 'skip';
 
@@ -172,6 +174,7 @@ export interface ResultDocument {
       | ({ spec: string; title: string; commit: string | null; provides: string[] } & SeriesOrigin)
       | null;
     kconfig: string;
+    after?: KernelAfter;
     complete: boolean;
   };
   kernels: KernelResult[];

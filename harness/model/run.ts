@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The documents of a run folder but the result: what was asked for, what was built, what booted, what a case left.
 // Their shapes on disk are results/schema/{run,build,boot,attempt,facts}.schema.json.
+import type { KernelAfter } from './host-config.ts';
 import type { Unit } from './plan.ts';
 import type { KernelRole, SeriesOrigin } from './result.ts';
 import type { Death } from './verdict.ts';
@@ -24,6 +25,8 @@ export interface RunRecord {
   command: string;
   seed: string;
   kconfig: string;
+  /** Whose kernel `host:NAME` was configured after. */
+  after?: KernelAfter;
   base: { spec: string; name: string | null; commit: string | null };
   series:
     | ({

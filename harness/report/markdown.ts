@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The run for people: what the series broke first, everything else below. Also reads well as plain text in a mail.
+import { kconfigTitle } from '../model/host-config.ts';
 import type { InvariantResult, ResultDocument, TestResult } from '../model/result.ts';
 import { revisionName } from '../model/series.ts';
 import { excuseOf, testName } from './tap.ts';
@@ -20,7 +21,7 @@ export function markdown(result: ResultDocument): string {
         ['series', run.series === null ? 'none' : `${run.series.title}${revision} (${run.series.spec})`],
         ...originRows(result),
         ...result.kernels.map((kernel) => [`${kernel.role} kernel`, kernel.release ?? 'none']),
-        ['kconfig', run.kconfig],
+        ['kconfig', kconfigTitle(run)],
         ...result.hosts.map((host) => [`host ${host.name}`, host.how.join(', ') || 'never booted']),
         ['seed', run.seed],
         ['again', `\`${run.command}\``],

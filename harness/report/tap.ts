@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // TAP 14 (testanything.org/tap-version-14-specification): one test per kernel, host and case; its invariants as a
 // subtest. A "not ok" that does not count against the run carries a TODO with the reason.
+import { kconfigTitle } from '../model/host-config.ts';
 import {
   type InvariantResult,
   nothingJudged,
@@ -67,7 +68,7 @@ function headLines(result: ResultDocument): string[] {
     lines.push(`series: ${run.series.title} (${run.series.spec})${provides}`);
   }
   for (const kernel of kernels)
-    lines.push(`${kernel.role} kernel: ${kernel.release ?? 'none'}, kconfig ${run.kconfig}`);
+    lines.push(`${kernel.role} kernel: ${kernel.release ?? 'none'}, kconfig ${kconfigTitle(run)}`);
   for (const host of hosts) lines.push(`host ${host.name}: ${host.how.join(', ') || 'never booted'}`);
   lines.push(`seed: ${run.seed}`, `again: ${run.command}`);
   return lines.map(oneLine);

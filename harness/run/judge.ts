@@ -144,6 +144,7 @@ async function judgeFolder(
               ...originOfSeries(record.series),
             },
       kconfig: record.kconfig,
+      ...(record.after === undefined ? {} : { after: record.after }),
       complete,
     },
     kernels,

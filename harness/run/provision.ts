@@ -21,6 +21,7 @@ import type { LabHost } from '../model/lab.ts';
 import type { Lack, Survey } from '../model/survey.ts';
 import { lookAt } from './host-check.ts';
 import { withMachine } from './host-lease.ts';
+import { factsFile } from './kconfig.ts';
 
 export interface Provisioned {
   host: LabHost;
@@ -153,7 +154,7 @@ async function writeFacts(clock: Clock, host: LabHost, link: SshLink, found: Sur
       detail: result.stderr.trim().slice(-500),
     });
   }
-  const file = inState('labs', host.lab, host.name, 'facts.json');
+  const file = factsFile(host);
   await writeDocument('host-facts', facts, file);
   return file;
 }

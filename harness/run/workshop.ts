@@ -13,6 +13,7 @@ import type { Series } from '../kernel/series.ts';
 import { type Base, ensureBase } from '../kernel/source.ts';
 import { applySeries } from '../kernel/tree.ts';
 import type { EventSink } from '../model/events.ts';
+import type { HostConfig } from '../model/host-config.ts';
 import { selftestCapability } from '../model/manifest.ts';
 import type { Workshop } from './flow.ts';
 
@@ -20,6 +21,8 @@ export interface WorkshopOptions {
   base: BaseSpec;
   series: Series | undefined;
   kconfig: KconfigName;
+  /** What `host` and `host-debug` are configured after. */
+  after?: HostConfig | undefined;
   sink: EventSink;
   signal: AbortSignal;
 }
@@ -27,7 +30,7 @@ export interface WorkshopOptions {
 export type BaseWorkshop = Omit<Workshop, 'base'> & { base(): Promise<Base> };
 
 export function openWorkshop(o: WorkshopOptions): BaseWorkshop {
-  const { sink, signal, kconfig } = o;
+  const { sink, signal, kconfig, after } = o;
   let base: Promise<Base> | undefined;
   const ready = () => {
     base ??= prepare();
@@ -49,7 +52,7 @@ export function openWorkshop(o: WorkshopOptions): BaseWorkshop {
       return { commit, patches: o.series.patches.length, touched };
     },
     image: async (role, commit, logFile, nice) =>
-      ensureImage({ base: await ready(), commit, kconfig, role, logFile, nice }, sink, signal),
+      ensureImage({ base: await ready(), commit, kconfig, after, role, logFile, nice }, sink, signal),
     selftests: async (commit, names, logFile, nice) =>
       ensureSelftests({ base: await ready(), commit, names, logFile, nice }, sink, signal),
     program: () => ensureProgram(signal),

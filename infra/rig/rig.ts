@@ -26,6 +26,8 @@ export interface RigOptions {
   power?: boolean;
   /** What the inventory says of its console: the BMC's, or a console server's that takes BREAK. */
   console?: 'ipmi' | 'telnet';
+  /** What kernels for it are configured after; by default fragments. */
+  kconfig?: 'host';
 }
 
 export const RIG_HOST = 'rig';
@@ -170,7 +172,7 @@ mc_enable 0x20
 `;
 
 function labFile(
-  { power, console }: RigOptions,
+  { power, console, kconfig }: RigOptions,
   o: { ssh: number; bmc: number; serial: number; key: string; hostKey: string },
 ): string {
   const ipmi = `type: ipmi, address: 127.0.0.1, port: ${o.bmc}, user: ${BMC_USER}, password_env: ${PASSWORD_ENV}, cipher: 3`;
@@ -189,6 +191,7 @@ hosts:
     console_parameter: ttyS0,115200
     tags: [amd, emulated]
     cpu: amd
+    kconfig: ${kconfig ?? 'fragments'}
     deadlines: { post: 120, boot: 300, kexec: 240, shutdown: 180 }
 `;
 }

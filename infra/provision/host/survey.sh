@@ -86,6 +86,16 @@ if command -v ip >/dev/null 2>&1; then
 	say net_address "$(ip -4 -o addr show dev "$device" scope global 2>/dev/null | sed -n 's/.* inet \([0-9./]*\).*/\1/p' | head -n 1)"
 	say net_gateway "$(ip -4 route show default dev "$device" 2>/dev/null | sed -n 's/^default via \([0-9.]*\).*/\1/p' | head -n 1)"
 	say net_driver "$(basename "$(readlink "/sys/class/net/$device/device/driver" 2>/dev/null)" 2>/dev/null)"
+	# The modules of the card, and of what it is plugged into up to the processor; below a bridge or a bond, of theirs.
+	modules=
+	for card in "/sys/class/net/$device" "/sys/class/net/$device"/lower_*; do
+		at=$(readlink -f "$card/device" 2>/dev/null)
+		while [ "${at#/sys/devices/}" != "$at" ]; do
+			[ -e "$at/driver/module" ] && modules="$modules $(basename "$(readlink "$at/driver/module")")"
+			at=${at%/*}
+		done
+	done
+	say net_modules "${modules# }"
 fi
 
 # What was cut off before is not to be believed.
