@@ -2,7 +2,6 @@
 // The console of a machine of the inventory, for somebody who looks on. It needs no lease: looking changes nothing.
 import type { Clock } from '../effects/clock.ts';
 import { UsageError } from '../errors.ts';
-import { doorsOf } from '../hosts/metal/doors.ts';
 import { leaseCopy } from '../hosts/metal/lease.ts';
 import { openSerial } from '../hosts/metal/serial.ts';
 import type { LabHost } from '../model/lab.ts';
@@ -20,8 +19,7 @@ export async function openConsole(
   onPiece: (piece: Buffer) => void,
 ): Promise<WatchedConsole> {
   const copy = host.console.type === 'ipmi' ? await leaseCopy(host) : undefined;
-  const { serial } = doorsOf(host);
-  const opened = serial === undefined ? openSerial(clock, host, onPiece) : serial(clock, onPiece);
+  const opened = openSerial(clock, host, onPiece);
   if (opened === undefined) {
     throw new UsageError({
       code: 'no-console',

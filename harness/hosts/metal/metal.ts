@@ -10,7 +10,7 @@ import type { Survey } from '../../model/survey.ts';
 import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Host, HostLease, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { markBad, whyBad } from './bad.ts';
-import { type Doors, doorsOf, type Serial } from './doors.ts';
+import type { Serial } from './doors.ts';
 import { isOurs } from './home.ts';
 import { keepLease } from './keep.ts';
 import { kernelParameters } from './kexec.ts';
@@ -151,7 +151,7 @@ class Metal {
         await end();
         throw error;
       });
-    this.serial = (doorsOf(host).serial ?? openSerialOf(host))(clock, (piece) => this.console?.add(piece));
+    this.serial = openSerial(clock, host, (piece) => this.console?.add(piece));
     let ending: Promise<void> | undefined;
     this.given = {
       release: () => {
@@ -393,8 +393,4 @@ class Metal {
     this.held = undefined;
     this.given = undefined;
   }
-}
-
-function openSerialOf(host: LabHost): NonNullable<Doors['serial']> {
-  return (clock, onPiece) => openSerial(clock, host, onPiece);
 }

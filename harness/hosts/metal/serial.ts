@@ -8,7 +8,7 @@ import { type Clock, within } from '../../effects/clock.ts';
 import { exec, spawnTethered } from '../../effects/exec.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { ConsoleLog } from '../console.ts';
-import type { Serial } from './doors.ts';
+import { doorsOf, type Serial } from './doors.ts';
 import { ipmiArgv } from './power.ts';
 import { TELNET_BREAK, TelnetText } from './telnet.ts';
 
@@ -29,6 +29,8 @@ export function openSerial(
   host: LabHost,
   onPiece: (piece: Buffer) => void,
 ): Serial | undefined {
+  const { serial } = doorsOf(host);
+  if (serial !== undefined) return serial(clock, onPiece);
   if (host.console.type === 'none') return undefined;
   const stop = new AbortController();
   let keys: Keys | undefined;

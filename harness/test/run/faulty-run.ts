@@ -125,7 +125,7 @@ export async function runWith(
     const settled = machine.isHome() || machine.wasNeverLeased() || machine.isTaken();
     const marked = existsSync(inState('labs', 'test', OUT_OF, 'bad'));
     await clock.sleep(LATE_MS);
-    return { result, notes, error, machine, settled, marked, open: machine.open, took };
+    return { result, notes, error, machine, settled, marked, open: machine.connections(), took };
   });
 }
 

@@ -111,14 +111,9 @@ export class PlayedMachine {
     return this.kernel === 'known' && this.disk.token() === 0;
   }
 
-  isTaken(): boolean {
-    return this.taken;
-  }
-
+  isTaken = () => this.taken;
   /** Connections that nobody has closed. */
-  get open(): number {
-    return this.links.size;
-  }
+  connections = () => this.links.size;
 
   /** The lease that commands see now. */
   lease(): PlayedLease {
