@@ -389,6 +389,31 @@ static void ends(void)
 	clocks_close(&c);
 }
 
+/* No mapping of the file goes with it, by which KVM could hear of its end. */
+static void ends_unmapped(void)
+{
+	struct clocks c = clocks_open(GMEM_UNMAPPED);
+	void *elsewhere = anon_pages(SLOT_SIZE);
+
+	munmap(c.window, FILE_SIZE);
+	c.window = NULL;
+	vm_delete_slot(c.vm, 0);
+	vm_set_user_memory_region2(c.vm, 0, KVM_MEM_GUEST_MEMFD, SLOT_GPA, SLOT_SIZE, elsewhere,
+				   c.gmem, PAGES(SLOT_FIRST));
+	clock_on(&c, 0, CLOCK_PAGE);
+	clock_on(&c, 1, CLOCK_PAGE);
+	observe("ends.unmapped", f_str("present", present(&c)));
+	close(c.gmem);
+	c.gmem = -1;
+	observe("ends.unmapped_gone", f_str("present", present(&c)),
+		f_int("words_left",
+		      directmap_pattern(c.pfns[CLOCK_PAGE], c.tag + CLOCK_PAGE)),
+		f_int("missing_more", directmap_missing() - c.missing));
+	probe_nop(c.vcpu[0]);
+	clocks_close(&c);
+	munmap(elsewhere, SLOT_SIZE);
+}
+
 static void direct_map_clock(void)
 {
 	struct clocks c;
@@ -406,5 +431,6 @@ static void direct_map_clock(void)
 	clocks_close(&c);
 	observe("after.missing", f_int("more", directmap_missing() - c.missing));
 	ends();
+	ends_unmapped();
 }
 CASE("direct-map/clock", direct_map_clock);
