@@ -389,11 +389,30 @@ static void ends(void)
 	clocks_close(&c);
 }
 
+/* Whether KVM stores vCPU 0's clock into that frame, of which nothing says any more that it may. */
+static bool still_written(struct clocks *c, u64 pfn)
+{
+	/* A time that nothing else would have there. */
+	struct kvm_clock_data data = { .clock = 1ull << 60 };
+	/* system_time, behind the version and the timestamp */
+	const u64 at = clock_gpa(CLOCK_PAGE, 0) % PAGE_SIZE + 16;
+	u64 page[PAGE_SIZE / sizeof(u64)];
+
+	vm_ioctl(c->vm, KVM_SET_CLOCK, &data);
+	probe_nop(c->vcpu[0]);
+	directmap_read(pfn, page);
+	return page[at / sizeof(u64)] >> 40 == data.clock >> 40;
+}
+
 /* No mapping of the file goes with it, by which KVM could hear of its end. */
 static void ends_unmapped(void)
 {
 	struct clocks c = clocks_open(GMEM_UNMAPPED);
 	void *elsewhere = anon_pages(SLOT_SIZE);
+	const char *now;
+	bool written;
+	long missing;
+	int words;
 
 	munmap(c.window, FILE_SIZE);
 	c.window = NULL;
@@ -402,14 +421,16 @@ static void ends_unmapped(void)
 				   c.gmem, PAGES(SLOT_FIRST));
 	clock_on(&c, 0, CLOCK_PAGE);
 	clock_on(&c, 1, CLOCK_PAGE);
-	observe("ends.unmapped", f_str("present", present(&c)));
+	written = still_written(&c, c.pfns[CLOCK_PAGE]);
+	observe("ends.unmapped", f_str("present", present(&c)), f_bool("written", written));
 	close(c.gmem);
 	c.gmem = -1;
-	observe("ends.unmapped_gone", f_str("present", present(&c)),
-		f_int("words_left",
-		      directmap_pattern(c.pfns[CLOCK_PAGE], c.tag + CLOCK_PAGE)),
-		f_int("missing_more", directmap_missing() - c.missing));
-	probe_nop(c.vcpu[0]);
+	now = present(&c);
+	words = directmap_pattern(c.pfns[CLOCK_PAGE], c.tag + CLOCK_PAGE);
+	missing = directmap_missing() - c.missing;
+	written = still_written(&c, c.pfns[CLOCK_PAGE]);
+	observe("ends.unmapped_gone", f_str("present", now), f_int("words_left", words),
+		f_bool("still_written", written), f_int("missing_more", missing));
 	clocks_close(&c);
 	munmap(elsewhere, SLOT_SIZE);
 }
