@@ -68,16 +68,22 @@ static void put_number(int fd, long n)
 	put(fd, text);
 }
 
-/* What was read once cannot be read anew there, so this one is opened each time. */
-static long times_left(enum fail_how how)
+/* What was read once cannot be read anew there, so these are opened each time. */
+static long count_left(const char *path, long unknown)
 {
-	int fd = debugfs_open(how == FAIL_PAGES ? "fail_page_alloc/times" : "failslab/times");
+	int fd = debugfs_open(path);
 	char text[24] = "";
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 
 	if (fd >= 0)
 		close(fd);
-	return n > 0 ? strtol(text, NULL, 0) : TIMES;
+	return n > 0 ? strtol(text, NULL, 0) : unknown;
+}
+
+static long times_left(enum fail_how how)
+{
+	return count_left(how == FAIL_PAGES ? "fail_page_alloc/times" : "failslab/times",
+			  TIMES);
 }
 
 static long nth_left(void)
@@ -149,7 +155,7 @@ void failalloc_arm(enum fail_how how, u32 n)
 	if (how == FAIL_ONE) {
 		put_number(nth_fd, n);
 	} else {
-		put_number(space_fd[which], how == FAIL_SLAB ? n * FAIL_SLAB_STEP : n);
+		put_number(space_fd[which], n);
 		put_number(times_fd[which], TIMES);
 		put_number(probability_fd[which], 100);
 		put(armed_fd, "1");
@@ -172,6 +178,12 @@ u32 failalloc_disarm(void)
 	}
 	errno = err;
 	return (u32)failed;
+}
+
+u32 failalloc_left(void)
+{
+	return (u32)count_left(armed_how == FAIL_PAGES ? "fail_page_alloc/space" :
+							 "failslab/space", 0);
 }
 
 /* A new epoll instance takes memory, whatever else the kernel has. */

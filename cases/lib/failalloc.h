@@ -10,16 +10,10 @@
 
 enum fail_how {
 	FAIL_ONE,	/* the n-th allocation, from 1 on, and no other */
-	FAIL_SLAB,	/* slab allocations once n * FAIL_SLAB_STEP bytes were given */
+	FAIL_SLAB,	/* slab allocations once n bytes were given: those that have no less left */
 	FAIL_PAGES,	/* page allocations once n pages were given */
 	NR_FAIL_HOW,
 };
-
-/*
- * Objects that an exhausted slab allocator is asked for fail from a number of
- * bytes on, of which no more is known than that objects have some size.
- */
-#define FAIL_SLAB_STEP	32
 
 /*
  * Makes allocations that may sleep, and those of any size, ones that can fail,
@@ -33,6 +27,8 @@ void failalloc_end(void);
 void failalloc_arm(enum fail_how how, u32 n);
 /* How many allocations have failed since. */
 u32 failalloc_disarm(void);
+/* Of the bytes or pages that could be given, what the last armed call left. */
+u32 failalloc_left(void);
 
 /* Whether an allocation that is told to fail does. */
 bool failalloc_works(void);

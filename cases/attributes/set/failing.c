@@ -12,7 +12,7 @@
 #include "failalloc.h"
 #include "set.h"
 
-#define NODE_STEPS	(608 / FAIL_SLAB_STEP)	/* more than a node of the tree has */
+#define NODE_BYTES	608	/* more than a node of the tree has */
 #define BEYOND		(64 * 2)
 #define TRIES		24
 
@@ -78,7 +78,7 @@ static void budget(struct dual *d, const char *name, bool upwards)
 		u64 pages = (upwards ? end_of(i) : 14) - at;
 		int ret, err;
 
-		failalloc_arm(FAIL_SLAB, (u32)i * NODE_STEPS);
+		failalloc_arm(FAIL_SLAB, (u32)i * NODE_BYTES);
 		ret = dual_set(d, at, pages, PRIVATE);
 		err = errno;
 		failalloc_disarm();
@@ -114,7 +114,7 @@ static void fresh_vm(void)
 	dual_map(d.vcpu, before);
 	step("failing.fresh");
 	for (int i = 0; i < TRIES; i++) {
-		failalloc_arm(FAIL_SLAB, (u32)i * NODE_STEPS);
+		failalloc_arm(FAIL_SLAB, (u32)i * NODE_BYTES);
 		ret = dual_set(&d, 2, 20, PRIVATE);
 		err = errno;
 		failalloc_disarm();

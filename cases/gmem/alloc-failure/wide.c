@@ -53,19 +53,20 @@ static bool is_taken(struct alloc *a, u64 first, u64 end)
 	return ret && errno == EEXIST;
 }
 
-/* Parts that end where a node does, and around that. */
+/* All of it is free, or each of its parts is taken: they end where a node does, and around that. */
 static bool wide_whole(void *ctx, bool done)
 {
 	static const u64 borders[] = {
 		WIDE_FIRST, 63, 64, 65, 128, 256, WIDE_END - 1, WIDE_END,
 	};
 	struct alloc *a = ctx;
-	bool as_meant = true;
+	bool taken = true;
 
+	if (!done)
+		return can_bind(a, WIDE_FIRST - 1, WIDE_END + 1);
 	for (size_t i = 0; i + 1 < ARRAY_SIZE(borders); i++)
-		as_meant = as_meant && (done ? is_taken(a, borders[i], borders[i + 1]) :
-					       can_bind(a, borders[i], borders[i + 1]));
-	return as_meant && (done || can_bind(a, WIDE_FIRST - 1, WIDE_END + 1));
+		taken = taken && is_taken(a, borders[i], borders[i + 1]);
+	return taken;
 }
 
 static void after_wide(void *ctx, bool done)

@@ -128,7 +128,7 @@ static void touched_and_punched(struct work *w)
 {
 	int fd = touched_file(w);
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 2; i++) {
 		gmem_punch(fd, 0, TOUCHED);
 		fault_in(w, TOUCHED_GPA);
 	}
@@ -157,7 +157,7 @@ static void host_touched(struct work *w)
 }
 
 #define ATTRIBUTES_GPA	LIFE_GPA(32)
-#define ATTRIBUTES_SIZE	PAGES(16384)
+#define ATTRIBUTES_SIZE	PAGES(8192)
 
 /* What a VM has noted of its addresses goes with it. */
 static void vm_with_attributes(struct work *w)
@@ -185,8 +185,8 @@ static const struct {
 	{ "growth.big_refused", big_refused_taken, 6, SHARED },
 	{ "growth.refused", refused, 200, SHARED },
 	{ "growth.touched_and_punched", touched_and_punched, 4, BOTH },
-	{ "growth.touched_and_closed", touched_and_closed, 8, BOTH },
-	{ "growth.host_touched", host_touched, 8, SHARED },
+	{ "growth.touched_and_closed", touched_and_closed, 5, BOTH },
+	{ "growth.host_touched", host_touched, 5, SHARED },
 	{ "growth.vm_with_attributes", vm_with_attributes, 4, PRIVATE },
 };
 

@@ -126,6 +126,9 @@ static bool is_even(const enum holder *order)
 	return swaps % 2 == 0;
 }
 
+/* The order in which they are counted above. */
+#define AS_MADE	(HOLDS_VM | HOLDS_VCPU << 2 | HOLDS_FILE << 4 | HOLDS_USER << 6)
+
 void life_order(struct life *l)
 {
 	const char *name = life_name(l, "order.vm_gone");
@@ -140,8 +143,9 @@ void life_order(struct life *l)
 			n & 3, n >> 2 & 3, n >> 4 & 3, n >> 6 & 3,
 		};
 
-		/* Half of them for the first kind, and some of all the rest. */
-		if (is_order(order) && ((all && is_even(order)) || !random_below(4)))
+		/* Half of them for the first kind, one for the other, and a few of the rest. */
+		if (is_order(order) && ((all ? is_even(order) : n == AS_MADE) ||
+					!random_below(8)))
 			good = one_order(l, order, &t);
 	}
 	observe(name, f_int("orders", t.orders), f_int("early", t.early),

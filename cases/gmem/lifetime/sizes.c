@@ -50,7 +50,7 @@ static void wrong(struct sizes *s, int *count, u64 page, u64 first, u64 n)
 	++*count;
 }
 
-/* The whole range shows a page that is not free as well; these say which it is. */
+/* Where a page that is not free is looked for. */
 static bool at_border(u64 page, u64 first, u64 n)
 {
 	return page < first + 2 || page + 2 >= first + n || (page + 1) % NODE_PAGES < 2;
@@ -65,11 +65,12 @@ static void one_range(struct sizes *s, u64 first, u64 n)
 	s->refused += !!bind(s, BEHIND, first + n, 1);
 	s->refused += !!__vm_delete_slot(s->l->vm, SLOT);
 
-	for (u64 page = first; page < first + n; page++)
-		if (at_border(page, first, n) && !can_bind(s, page, 1))
-			wrong(s, &s->not_free, page, first, n);
-	if (!can_bind(s, first, n))
+	if (!can_bind(s, first, n)) {
+		for (u64 page = first; page < first + n; page++)
+			if (at_border(page, first, n) && !can_bind(s, page, 1))
+				wrong(s, &s->not_free, page, first, n);
 		wrong(s, &s->not_free, first, first, n);
+	}
 	if (first && can_bind(s, first - 1, 1))
 		wrong(s, &s->freed_too_much, first - 1, first, n);
 	if (can_bind(s, first + n, 1))
