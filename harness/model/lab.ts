@@ -98,6 +98,11 @@ export const DEADLINES: Readonly<Deadlines> = {
   watchdog: 60,
 };
 
+/** What a machine may take from its reset to its own kernel's answer, in ms. */
+export function restartMs({ deadlines }: Pick<LabHost, 'deadlines'>): number {
+  return (deadlines.post + deadlines.boot) * 1000;
+}
+
 /** What a host is when its file says no more. */
 export function labHosts(document: LabDocument, file: string): LabHost[] {
   return document.hosts.map((host) => ({

@@ -7,7 +7,7 @@ import { takeLease } from '../hosts/metal/lease.ts';
 import { type Power, powerOf } from '../hosts/metal/power.ts';
 import { reachWithin } from '../hosts/metal/reach.ts';
 import { maySwitch } from '../hosts/metal/wake.ts';
-import type { LabHost } from '../model/lab.ts';
+import { type LabHost, restartMs } from '../model/lab.ts';
 
 export type PowerVerb = 'on' | 'off' | 'cycle' | 'status';
 
@@ -58,11 +58,10 @@ async function switchLeased(
     if (silent) await maySwitch(host, power, { ...terms, onWait: () => {} }, error);
     return undefined;
   });
-  const seconds = host.deadlines.post + host.deadlines.boot;
   if (link === undefined) {
     await power[verb]();
     if (verb === 'off') return 'off';
-    (await reachWithin(clock, host, seconds * 1000, signal)).close();
+    (await reachWithin(clock, host, restartMs(host), signal)).close();
     return 'on, and it answers';
   }
   const lease = await takeLease(host, link, terms).catch((error: unknown) => {
@@ -80,7 +79,7 @@ async function switchLeased(
     link.close();
   }
   if (verb === 'off') return 'off';
-  const again = await reachWithin(clock, host, seconds * 1000, signal);
+  const again = await reachWithin(clock, host, restartMs(host), signal);
   try {
     // What it had in memory may have been newer than what its disk says.
     const now = await takeLease(host, again, { ...terms, supersedes: lease.token });

@@ -12,8 +12,8 @@ const UNIT_TIMEOUT_MS = 300_000;
 /** Bases killed half-way, hostile makefiles, machines that reboot: ten seconds and more each. `npm test` runs them. */
 const HEAVY = new RegExp(
   [
-    '^(?:kernel/(?:source|hostile|debian|build|modules|tree)',
-    'run/(?:disk|mutate|resume|provision|host-|metal|many)',
+    '^(?:kernel/(?:source|hostile|debian|build|modules|tree|after-host|selftests)',
+    'run/(?:disk|mutate|resume|provision|host-|metal|many|selftests)',
     'hosts/metal|effects/ssh)\\b',
   ].join('|'),
 );

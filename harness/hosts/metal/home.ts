@@ -3,8 +3,8 @@
 import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
-import type { LabHost } from '../../model/lab.ts';
-import { reachWithin } from './reach.ts';
+import { type LabHost, restartMs } from '../../model/lab.ts';
+import { reachWithin, whoAnswers } from './reach.ts';
 
 export interface HomeOptions {
   /** In front of what changes the machine. */
@@ -28,19 +28,15 @@ export function isOurs(release: string | undefined): boolean {
 
 /** @throws InfraError `ssh-failed`, `host-key`, `still-ours`, `wrong-kernel` */
 export async function homeWithin(clock: Clock, host: LabHost, ms: number, o: HomeOptions): Promise<SshLink> {
-  const { post, boot } = host.deadlines;
   let until = clock.now() + ms;
   let told = false;
   for (;;) {
     const link = await reachWithin(clock, host, Math.max(0, until - clock.now()));
-    const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
-      timeoutMs: COMMAND_TIMEOUT_MS,
-    });
-    const [bootId, release] = asked.stdout.split('\n');
-    const stays = asked.exitCode === 0 && bootId !== o.leaving;
-    if (stays && !isOurs(release)) {
+    const answering = await whoAnswers(link, COMMAND_TIMEOUT_MS);
+    const stays = answering !== undefined && answering.bootId !== o.leaving;
+    if (stays && !isOurs(answering.release)) {
       try {
-        mustBeKnown(host, release, o.known);
+        mustBeKnown(host, answering.release, o.known);
         return link;
       } catch (error) {
         link.close();
@@ -50,7 +46,7 @@ export async function homeWithin(clock: Clock, host: LabHost, ms: number, o: Hom
     if (stays) {
       // It was the network that failed, or it was late: from now on it gets the time that a restart takes.
       await link.exec(`${o.guard}${RESET}`, { timeoutMs: COMMAND_TIMEOUT_MS });
-      if (!told) until = Math.max(until, clock.now() + (post + boot) * 1000);
+      if (!told) until = Math.max(until, clock.now() + restartMs(host));
       told = true;
     }
     link.close();

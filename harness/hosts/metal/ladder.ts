@@ -4,7 +4,7 @@
 import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, messageOf } from '../../errors.ts';
-import type { LabHost } from '../../model/lab.ts';
+import { type LabHost, restartMs } from '../../model/lab.ts';
 import type { ConsoleLog } from '../console.ts';
 import { markBad } from './bad.ts';
 import type { Serial } from './doors.ts';
@@ -55,7 +55,7 @@ async function byAsking(away: Away): Promise<SshLink> {
   const { clock, host, lease, link: was, leaving } = away;
   if (lease?.lost !== undefined) throw lease.lost;
   const hasPower = powerOf(clock, host) !== undefined;
-  let patienceMs = away.silent && hasPower ? SILENT_MS : homeMs(host);
+  let patienceMs = away.silent && hasPower ? SILENT_MS : restartMs(host);
   if (was !== undefined) {
     // Only a kernel of ours has no disk to let go of.
     const ask = `${lease?.guard() ?? ''}case $(uname -r) in *-kvmhil-*) ${RESET} ;; *) uname -r; exit ${IS_HOME} ;; esac`;
@@ -80,14 +80,14 @@ async function byForce(away: Away, why: unknown): Promise<{ link: SshLink } | { 
     // No command is there that the machine could refuse.
     await lease?.mustBeOurs();
     if (await resetByKey(clock, serial, console)) {
-      const link = await home(away, homeMs(host)).catch(() => undefined);
+      const link = await home(away, restartMs(host)).catch(() => undefined);
       if (link !== undefined) return { link };
     }
     const power = powerOf(clock, host);
     if (power === undefined) throw why;
     await lease?.mustBeOurs();
     await power.cycle();
-    return { link: await home(away, homeMs(host)) };
+    return { link: await home(away, restartMs(host)) };
   } catch (error) {
     const bad = hostBad(host, `it does not come back to its own kernel: ${messageOf(error)}`);
     // A machine that was taken from us is for its new holder to judge.
@@ -98,8 +98,4 @@ async function byForce(away: Away, why: unknown): Promise<{ link: SshLink } | { 
 
 function home({ clock, host, lease, leaving, known }: Away, ms: number): Promise<SshLink> {
   return homeWithin(clock, host, ms, { guard: lease?.guard() ?? '', leaving, known });
-}
-
-function homeMs({ deadlines }: LabHost): number {
-  return (deadlines.post + deadlines.boot) * 1000;
 }

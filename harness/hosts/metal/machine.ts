@@ -10,7 +10,7 @@ import { PROGRAM_PATH } from '../initramfs.ts';
 import { PANIC } from '../qemu-process.ts';
 import { guarded, type HeldLease } from './lease.ts';
 import { resetOf } from './proof.ts';
-import { reachWithin } from './reach.ts';
+import { reachWithin, whoAnswers } from './reach.ts';
 import type { Work } from './work.ts';
 
 export interface MachineParts {
@@ -106,11 +106,11 @@ async function howItIs({ clock, lease, bootId }: MachineParts, broke: string): P
   const again = await reachWithin(clock, lease.host, AGAIN_MS).catch(() => undefined);
   if (again === undefined) return silent;
   try {
-    const asked = await again.exec('cat /proc/sys/kernel/random/boot_id; uname -r', { timeoutMs: ASK_MS });
-    const [id = '', release = ''] = asked.stdout.split('\n');
-    if (asked.exitCode !== 0 || !/^[0-9a-z-]{1,64}$/.test(id)) return silent;
-    if (id === bootId) return { kind: 'unlinked', detail: `${broke}; the same kernel answers again` };
-    return { kind: 'rebooted', detail: `it restarted, and runs ${release.slice(0, 100)} now` };
+    const answering = await whoAnswers(again, ASK_MS);
+    if (answering === undefined) return silent;
+    if (answering.bootId === bootId)
+      return { kind: 'unlinked', detail: `${broke}; the same kernel answers again` };
+    return { kind: 'rebooted', detail: `it restarted, and runs ${answering.release.slice(0, 100)} now` };
   } finally {
     again.close();
   }

@@ -4,7 +4,7 @@
 import { type Clock, interruption } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, InterruptedError, KernelError, messageOf } from '../../errors.ts';
-import type { BootMethod, LabHost } from '../../model/lab.ts';
+import { type BootMethod, type LabHost, restartMs } from '../../model/lab.ts';
 import type { LeaseState } from '../../model/lease.ts';
 import type { Survey } from '../../model/survey.ts';
 import { ConsoleLog } from '../console.ts';
@@ -19,7 +19,7 @@ import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
 import { type MachineParts, metalMachine } from './machine.ts';
 import { underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
-import { bootIdOf, mustBeReady } from './ready.ts';
+import { mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
 import { openSerial } from './serial.ts';
 import { stage } from './stage.ts';
@@ -199,10 +199,12 @@ class Metal {
       link.close();
       this.link = undefined;
       const up = underTest(clock, host, resting, request, console, way.seconds);
-      const fresh = await Promise.race([up, interrupted.promise]).catch((error: unknown) => {
-        closeLate(up);
-        throw error;
-      });
+      const { link: fresh, bootId } = await Promise.race([up, interrupted.promise]).catch(
+        (error: unknown) => {
+          closeLate(up.then((late) => late.link));
+          throw error;
+        },
+      );
       this.link = fresh;
       this.leaving = undefined;
       const mine = guarded(fresh, lease);
@@ -217,7 +219,7 @@ class Metal {
         link: fresh,
         console,
         release: request.image.release,
-        bootId: await bootIdOf(host, fresh),
+        bootId,
         how,
         comeHome: async () => {
           const left = await this.comeHome();
@@ -366,8 +368,7 @@ class Metal {
   }
 
   private prepareMs(): number {
-    const { post, boot } = this.host.deadlines;
-    return PREPARE_MS_MAX + RUNGS * (post + boot) * 1000;
+    return PREPARE_MS_MAX + RUNGS * restartMs(this.host);
   }
 
   // A machine is given back on its own kernel. One that does not hear it is looked for, as ever.

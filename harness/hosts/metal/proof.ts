@@ -10,7 +10,7 @@ import type { Death } from '../../model/verdict.ts';
 import type { ConsoleLog } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
-import { closeLate, reachWithin } from './reach.ts';
+import { type Answering, closeLate, reachWithin, whoAnswers } from './reach.ts';
 
 const COMMAND_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
@@ -29,7 +29,7 @@ export async function underTest(
   request: BootRequest,
   console: ConsoleLog,
   seconds: number,
-): Promise<SshLink> {
+): Promise<{ link: SshLink } & Pick<Answering, 'bootId'>> {
   const until = clock.now() + seconds * 1000;
   const enough = new AbortController();
   const signal = AbortSignal.any([request.signal, enough.signal]);
@@ -53,12 +53,10 @@ export async function underTest(
       throw failed(tried.value);
     }
     const link = tried.value;
-    const asked = await link.exec('cat /proc/sys/kernel/random/boot_id; uname -r', {
-      timeoutMs: COMMAND_TIMEOUT_MS,
-    });
-    const [bootId = '', release = ''] = asked.stdout.split('\n');
-    if (bootId !== '' && bootId !== resting.get('boot_id')) {
-      if (release === request.image.release) return link;
+    const answering = await whoAnswers(link, COMMAND_TIMEOUT_MS);
+    if (answering !== undefined && answering.bootId !== resting.get('boot_id')) {
+      const { bootId, release } = answering;
+      if (release === request.image.release) return { link, bootId };
       link.close();
       if (release === resting.get('release')) throw failed('the machine went back to its own kernel');
       throw new InfraError({
@@ -67,7 +65,7 @@ export async function underTest(
       });
     }
     // Still on its way out, or it never heard that it should go.
-    stayed = bootId !== '';
+    stayed = answering !== undefined;
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }

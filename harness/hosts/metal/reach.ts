@@ -13,6 +13,7 @@ import { doorsOf } from './doors.ts';
 const CONNECT_TIMEOUT_MS = 25_000;
 const SCRIPT_TIMEOUT_MS = 60_000;
 const RETRY_MS = 1000;
+const BOOT_ID = /^[0-9a-z-]{1,64}$/;
 /** A machine that reset itself, or whose cable was pulled, sends nothing that TCP could tell by. */
 const LINK_SILENT_MS = 120_000;
 
@@ -117,6 +118,28 @@ export async function survey(host: LabHost, link: SshLink): Promise<Survey> {
     detail: `${result.stdout}${result.stderr}`.trim().slice(0, 500),
     hint: 'is its login shell a POSIX shell that prints nothing of its own?',
   });
+}
+
+/** Which kernel answers. */
+export interface Answering {
+  release: string;
+  /** Tells a machine that went on from one that restarted. */
+  bootId: string;
+}
+
+/**
+ * Asks for it in one command. Undefined when the machine does not say.
+ * @param also shell command whose lines are wanted as well
+ */
+export async function whoAnswers(
+  link: SshLink,
+  timeoutMs: number,
+  also?: string,
+): Promise<(Answering & { lines: string[] }) | undefined> {
+  const ask = ['cat /proc/sys/kernel/random/boot_id', 'uname -r', ...(also === undefined ? [] : [also])];
+  const asked = await link.exec(ask.join('; '), { timeoutMs });
+  const [bootId = '', release = '', ...lines] = asked.stdout.split('\n');
+  return asked.exitCode === 0 && BOOT_ID.test(bootId) ? { bootId, release, lines } : undefined;
 }
 
 /** As one word of a POSIX shell. */

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Whether kernels can be booted on a machine, by what it says of itself on its own kernel.
-import type { SshLink } from '../../effects/ssh.ts';
-import { InfraError } from '../../errors.ts';
 import type { BootMethod, LabHost } from '../../model/lab.ts';
 import { lacksOf, mayHang, type Survey } from '../../model/survey.ts';
 import { notReady, unattended } from './refusals.ts';
 import { methodOf } from './way.ts';
-
-const COMMAND_TIMEOUT_MS = 30_000;
 
 /**
  * Its clock is a matter of `hosts check`: nothing here goes by it.
@@ -24,12 +20,4 @@ export function mustBeReady(host: LabHost, found: Survey, wanted: BootMethod | u
     );
   }
   methodOf(host, found, wanted);
-}
-
-/** What tells a machine that went on from one that restarted. @throws InfraError `ssh-failed` */
-export async function bootIdOf(host: LabHost, link: SshLink): Promise<string> {
-  const asked = await link.exec('cat /proc/sys/kernel/random/boot_id', { timeoutMs: COMMAND_TIMEOUT_MS });
-  const [id = ''] = asked.stdout.split('\n');
-  if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(id)) return id;
-  throw new InfraError({ code: 'ssh-failed', message: `${host.name} does not say which boot this is` });
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Kernel and initramfs on the machine's disk, named by their hash: streamed once, believed only as long as the hash holds.
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
 import type { SshLink } from '../../effects/ssh.ts';
@@ -10,6 +9,7 @@ import type { BootRequest } from '../host.ts';
 import { metalArchive, modulesArchive, systemArchive } from '../initramfs.ts';
 import type { HeldLease } from './lease.ts';
 import { quoted, runScript } from './reach.ts';
+import { isWhole, sendWhole, sha256 } from './send.ts';
 
 const FOLDER = '/var/lib/kvm-hil/images';
 /** Base and series, each with its modules, what both have in common, and those of the run before. */
@@ -62,18 +62,15 @@ export async function stage(
 // --- internal ---
 
 async function put(link: SshLink, lease: HeldLease, content: Buffer): Promise<string> {
-  const hash = createHash('sha256').update(content).digest('hex');
+  const hash = sha256(content);
   const file = `${FOLDER}/${hash}`;
-  const is = (name: string) => `[ "$(sha256sum <${name} | cut -c 1-64)" = ${hash} ]`;
-  const there = await link.exec(`[ -e ${file} ] && ${is(file)} && touch ${file}`, {
+  const there = await link.exec(`[ -e ${file} ] && ${isWhole(file, hash)} && touch ${file}`, {
     timeoutMs: COMMAND_TIMEOUT_MS,
   });
   if (there.exitCode === 0) return file;
-  const part = `${FOLDER}/.${hash.slice(0, 16)}.part`;
-  const receive = `mkdir -p ${FOLDER} && cat >${part} && sync ${part} && ${is(part)} && mv -f ${part} ${file}`;
-  const sent = await link.exec(`${lease.guard()}${receive} || { rm -f ${part}; exit 1; }`, {
+  const sent = await sendWhole(link, content, file, {
     timeoutMs: STREAM_TIMEOUT_MS,
-    input: content,
+    guard: lease.guard(),
   });
   if (lease.check(sent).exitCode === 0) return file;
   const full = /No space left|Disk quota/.test(sent.stderr);

@@ -2,7 +2,7 @@
 // Boot method modules: from one kernel under test into another of which only KVM's modules differ. The kernel goes on, its
 // modules are taken out and the others' loaded. Whatever does not go as it should leaves a machine in a state that nobody
 // knows: it is for the caller to bring it home, and to boot the other kernel as ever.
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RemoteOptions, RemoteResult, SshLink } from '../../effects/ssh.ts';
 import { InfraError, InterruptedError } from '../../errors.ts';
@@ -16,7 +16,8 @@ import type { BootRequest, Machine } from '../host.ts';
 import { orderOf, PROGRAM_PATH } from '../initramfs.ts';
 import { guarded } from './lease.ts';
 import { type MachineParts, metalMachine } from './machine.ts';
-import { quoted } from './reach.ts';
+import { type Answering, quoted, whoAnswers } from './reach.ts';
+import { sendWhole } from './send.ts';
 
 /** In RAM, like all that a kernel under test can write. */
 const FOLDER = '/run/kvm-hil/modules';
@@ -104,31 +105,19 @@ async function swapped(
   });
 }
 
-interface State {
-  bootId: string;
-  release: string;
+interface State extends Answering {
   taint: string;
 }
 
 async function stateOf(link: SshLink, host: string): Promise<State> {
-  const asked = await link.exec(
-    'cat /proc/sys/kernel/random/boot_id; uname -r; cat /proc/sys/kernel/tainted',
-    { timeoutMs: ASK_TIMEOUT_MS },
-  );
-  const [bootId = '', release = '', taint = ''] = asked.stdout.split('\n');
-  if (asked.exitCode === 0 && /^[0-9a-z-]{1,64}$/.test(bootId) && /^\d+$/.test(taint))
-    return { bootId, release, taint };
+  const answering = await whoAnswers(link, ASK_TIMEOUT_MS, 'cat /proc/sys/kernel/tainted');
+  const taint = answering?.lines[0] ?? '';
+  if (answering !== undefined && /^\d+$/.test(taint)) return { ...answering, taint };
   throw new InfraError({ code: 'ssh-failed', message: `${host} does not say how its kernel is` });
 }
 
 async function send(link: SshLink, host: string, file: string, place: string, mode = '644'): Promise<void> {
-  const content = await readFile(file);
-  const hash = createHash('sha256').update(content).digest('hex');
-  const part = `${place}.part`;
-  const is = `[ "$(sha256sum <${part} | cut -c 1-64)" = ${hash} ]`;
-  const folder = place.slice(0, place.lastIndexOf('/'));
-  const receive = `mkdir -p ${folder} && cat >${part} && ${is} && chmod ${mode} ${part} && mv -f ${part} ${place}`;
-  const sent = await link.exec(receive, { timeoutMs: SEND_TIMEOUT_MS, input: content });
+  const sent = await sendWhole(link, await readFile(file), place, { timeoutMs: SEND_TIMEOUT_MS, mode });
   must(host, sent, `${place} did not reach it whole`);
 }
 

@@ -4,7 +4,7 @@
 import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
-import type { LabHost } from '../../model/lab.ts';
+import { type LabHost, restartMs } from '../../model/lab.ts';
 import { EXPIRES_MS, hasMoved } from '../../model/lease.ts';
 import type { LeaseRequest } from '../host.ts';
 import { isOrphan, leaseCopy } from './lease.ts';
@@ -26,7 +26,6 @@ const UNREACHABLE_MS = 60_000;
 /** @throws InfraError `ssh-failed`, `no-holder`, `host-key`, `power-failed` */
 export async function wake(host: LabHost, o: WakeOptions): Promise<SshLink> {
   const { clock, signal } = o;
-  const { boot, post } = host.deadlines;
   try {
     return await reachWithin(clock, host, UNREACHABLE_MS, signal);
   } catch (error) {
@@ -34,7 +33,7 @@ export async function wake(host: LabHost, o: WakeOptions): Promise<SshLink> {
     if (!(error instanceof InfraError) || error.code !== 'ssh-failed' || power === undefined) throw error;
     await maySwitch(host, power, o, error);
     await power.cycle();
-    return reachWithin(clock, host, (boot + post) * 1000, signal);
+    return reachWithin(clock, host, restartMs(host), signal);
   }
 }
 

@@ -18,7 +18,7 @@ export class PlayedModules {
 
   /** @returns undefined when it is none of its business */
   answer(command: string, o: RemoteOptions): Partial<RemoteResult> | undefined {
-    const receive = /mv -f \S+ \/run\/kvm-hil\/modules\/(\w+)\.ko$/.exec(command)?.[1];
+    const receive = /mv -f \S+ \/run\/kvm-hil\/modules\/(\w+)\.ko /.exec(command)?.[1];
     if (receive !== undefined) return this.receive(receive, command, Buffer.from(o.input ?? ''));
     this.mark = /^echo '<6>(kvm-hil: modules \w+)'/.exec(command)?.[1] ?? this.mark;
     if (command === 'kvm-modules unload') this.loaded.clear();
