@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /* KVM looks up where a kvm-clock is while the host takes that page away. */
 #include <asm/kvm_para.h>
-#include <pthread.h>
 #include <stdio.h>
 
 #include "case.h"
 #include "clock_race.h"
-#include "cpus.h"
+#include "meet.h"
 #include "observe.h"
 #include "probe_ops.h"
-#include "random.h"
 #include "supervise.h"
 
 #define ROUNDS_MIN	200
@@ -17,15 +15,6 @@
 #define OVERLAPS_MIN	50
 #define BUDGET_MS	1500
 #define CONTROL_ROUNDS	3
-
-struct other {
-	struct clock_race *r;
-	pthread_barrier_t barrier;
-	pthread_t thread;
-	u64 delay_ns;
-	volatile u64 began, ended;
-	volatile bool stop;
-};
 
 /* KVM is to write the clock when the vCPU is entered next. */
 static void ask_for_update(struct clock_race *r)
@@ -48,25 +37,16 @@ static bool is_there(struct clock_race *r)
 	return *(volatile u32 *)r->window != 0;
 }
 
-static void *other_thread(void *arg)
+static void here(void *ctx)
 {
-	struct other *o = arg;
+	enter(ctx);
+}
 
-	cpu_pin(cpu_nth(1));
-	for (;;) {
-		u64 start;
+static void there(void *ctx)
+{
+	struct clock_race *r = ctx;
 
-		pthread_barrier_wait(&o->barrier);
-		if (o->stop)
-			return NULL;
-		start = now_ns();
-		while (now_ns() - start < o->delay_ns)
-			;
-		o->began = now_ns();
-		o->r->take(o->r);
-		o->ended = now_ns();
-		pthread_barrier_wait(&o->barrier);
-	}
+	r->take(r);
 }
 
 static void control(struct clock_race *r, const char *name)
@@ -87,46 +67,28 @@ static void control(struct clock_race *r, const char *name)
 void clock_race(struct clock_race *r, const char *name)
 {
 	struct probe_exit e = probe_clock_setup(r->vcpu, MSR_KVM_SYSTEM_TIME_NEW, r->gpa);
-	int rounds = 0, overlaps = 0, missing = 0, first = -1, err;
-	struct other o = { .r = r };
-	u64 end, took = 0;
+	struct meeting m = { .here = here, .there = there, .ctx = r };
+	int rounds = 0, overlaps = 0, missing = 0, first = -1;
+	u64 end;
 
 	step(name);
 	probe_must(&e, "kvm-clock");
-	cpu_pin(cpu_nth(0));
 	control(r, name);
-	pthread_barrier_init(&o.barrier, NULL, 2);
-	err = pthread_create(&o.thread, NULL, other_thread, &o);
-	if (err)
-		setup_failed("pthread_create", err);
+	meeting_open(&m);
 	end = now_ns() + BUDGET_MS * 1000000ull;
 	while (rounds < ROUNDS_MIN ||
 	       (rounds < ROUNDS_MAX && (overlaps < OVERLAPS_MIN || now_ns() < end))) {
-		u64 began, ended;
-
 		/* What KVM knows is of no use any more, so that it has to look. */
 		r->take(r);
 		ask_for_update(r);
-		/* Somewhere between the start and the end of the entry. */
-		o.delay_ns = took ? random_below(took) : 0;
-		pthread_barrier_wait(&o.barrier);
-		began = now_ns();
-		enter(r);
-		ended = now_ns();
-		pthread_barrier_wait(&o.barrier);
-		took = ended - began;
-		overlaps += o.began < ended && began < o.ended;
+		overlaps += meet(&m);
 		ask_for_update(r);
 		enter(r);
 		if (!is_there(r) && !missing++)
 			first = rounds;
 		rounds++;
 	}
-	o.stop = true;
-	pthread_barrier_wait(&o.barrier);
-	pthread_join(o.thread, NULL);
-	pthread_barrier_destroy(&o.barrier);
-	cpu_unpin();
+	meeting_close(&m);
 	probe_wrmsr(r->vcpu, MSR_KVM_SYSTEM_TIME_NEW, 0);
 	observe(name, f_int("rounds", rounds), f_int("overlaps", overlaps),
 		f_int("missing", missing), f_int("first_missing", first));

@@ -4,20 +4,17 @@
  * fills them while the other one only looks, so whatever clears a page a second
  * time, or after it was handed out, wipes out what was stored.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "case.h"
-#include "cpus.h"
 #include "gmem.h"
 #include "hostmem.h"
+#include "meet.h"
 #include "memslot.h"
 #include "probe_ops.h"
-#include "random.h"
-#include "sigbus.h"
 #include "supervise.h"
 
 /* Few: they can only meet in a page while one of them is about to have it. */
@@ -38,31 +35,27 @@ struct race_side {
 	int gmem;
 	u8 *window;		/* of the bound part */
 	u32 tag;
-
-	/* Both wait until both are there. */
-	pthread_barrier_t *barrier;
-	void (*other)(struct race_side *s);
-	volatile u64 began, ended;
-	u64 delay_ns;
-	volatile bool stop;
 };
 
-static void guest_fills(struct race_side *s)
+static void guest_fills(void *side)
 {
+	struct race_side *s = side;
 	struct probe_exit e = probe_fill(s->vcpu, GPA, SIZE, s->tag);
 
 	probe_must(&e, "filling pages by the guest");
 }
 
-static void guest_reads(struct race_side *s)
+static void guest_reads(void *side)
 {
+	struct race_side *s = side;
 	char map[NR + 1];
 
 	probe_survey(s->vcpu, GPA, SIZE, s->tag, map);
 }
 
-static void guest_prefaults(struct race_side *s)
+static void guest_prefaults(void *side)
 {
+	struct race_side *s = side;
 	struct kvm_pre_fault_memory range = { .gpa = GPA, .size = SIZE };
 
 	while (range.size && (!__vcpu_ioctl(s->vcpu, KVM_PRE_FAULT_MEMORY, &range) ||
@@ -70,43 +63,27 @@ static void guest_prefaults(struct race_side *s)
 		;
 }
 
-static void host_fills(struct race_side *s)
+static void host_fills(void *side)
 {
+	struct race_side *s = side;
+
 	host_fill(s->window, SIZE, s->tag);
 }
 
-static void host_reads(struct race_side *s)
+static void host_reads(void *side)
 {
+	struct race_side *s = side;
+
 	for (u64 i = 0; i < NR; i++)
 		(void)*(volatile u8 *)(s->window + PAGES(i) + 8);
 }
 
-static void host_allocates(struct race_side *s)
+static void host_allocates(void *side)
 {
+	struct race_side *s = side;
+
 	if (gmem_allocate(s->gmem, PAGES(FIRST), SIZE))
 		setup_failed("fallocate", errno);
-}
-
-static void *other_thread(void *arg)
-{
-	struct race_side *s = arg;
-	int cpu = cpu_nth(1);
-
-	faults_catch();
-	if (cpu >= 0)
-		cpu_pin(cpu);
-	for (;;) {
-		pthread_barrier_wait(s->barrier);
-		if (s->stop)
-			return NULL;
-		s->began = now_ns();
-		while (now_ns() - s->began < s->delay_ns)
-			;
-		s->began = now_ns();
-		s->other(s);
-		s->ended = now_ns();
-		pthread_barrier_wait(s->barrier);
-	}
 }
 
 struct tally {
@@ -127,50 +104,35 @@ static void look(struct race_side *s, struct tally *t)
  * @fill stores a pattern all over the pages, here; @other does what must not
  * matter, on another CPU.
  */
-static void race(struct race_side *s, const char *name,
-		 void (*fill)(struct race_side *s), void (*other)(struct race_side *s))
+static void race(struct race_side *s, const char *name, void (*fill)(void *side),
+		 void (*other)(void *side))
 {
+	struct meeting m = { .here = fill, .there = other, .ctx = s };
 	struct tally t = { 0 };
-	u64 start = now_ns(), took = 0;
-	pthread_t thread;
-	int err;
+	u64 start = now_ns();
 
 	step(name);
-	s->other = other;
-	s->stop = false;
-	err = pthread_create(&thread, NULL, other_thread, s);
-	if (err)
-		setup_failed("pthread_create", err);
+	meeting_open(&m);
 	while (!t.wrong && t.rounds < ROUNDS_MAX &&
 	       (t.rounds < ROUNDS_MIN || t.overlaps < OVERLAPS_MIN ||
 		now_ns() - start < BUDGET_MS * 1000000ull)) {
-		u64 began, ended;
-
 		if (gmem_punch(s->gmem, 0, FILE_SIZE))
 			setup_failed("punching a hole", errno);
 		s->tag += 0x100;
-		/* Somewhere between the start and the end of what the other does. */
-		s->delay_ns = took ? random_below(took) : 0;
-		pthread_barrier_wait(s->barrier);
-		began = now_ns();
-		fill(s);
-		ended = now_ns();
-		pthread_barrier_wait(s->barrier);
+		t.overlaps += meet(&m);
 		t.rounds++;
-		took = ended - began;
-		t.overlaps += s->began < ended && began < s->ended;
 		look(s, &t);
 	}
-	s->stop = true;
-	pthread_barrier_wait(s->barrier);
-	pthread_join(thread, NULL);
+	meeting_close(&m);
 	observe(name, f_int("rounds", t.rounds), f_int("overlaps", t.overlaps),
 		f_int("wrong", t.wrong), f_str("first_wrong", t.wrong ? t.first : NULL));
 }
 
 /* The other side takes a page away: the detector must miss what was in it. */
-static void host_punches(struct race_side *s)
+static void host_punches(void *side)
 {
+	struct race_side *s = side;
+
 	/* When the filling is over for sure. */
 	while (*(volatile u64 *)(s->window + SIZE - 8) != probe_pattern(s->tag + NR - 1, 511))
 		;
@@ -182,16 +144,12 @@ static void gmem_fault_race(void)
 {
 	struct race_side s = { .vm = vm_create(KVM_X86_DEFAULT_VM), .tag = 0x3000 };
 	void *hva = anon_pages(SIZE);
-	pthread_barrier_t barrier;
 
-	pthread_barrier_init(&barrier, NULL, 2);
-	s.barrier = &barrier;
 	s.vcpu = vcpu_create(s.vm);
 	s.gmem = vm_create_guest_memfd(s.vm, FILE_SIZE, GMEM_SHARED);
 	s.window = gmem_map(s.gmem, PAGES(FIRST), SIZE);
 	vm_set_user_memory_region2(s.vm, 0, KVM_MEM_GUEST_MEMFD, GPA, SIZE, hva,
 				   s.gmem, PAGES(FIRST));
-	cpu_pin(cpu_nth(0));
 
 	race(&s, "control", guest_fills, host_punches);
 	race(&s, "guest_fills_host_reads", guest_fills, host_reads);
@@ -200,7 +158,6 @@ static void gmem_fault_race(void)
 	race(&s, "host_fills_guest_prefaults", host_fills, guest_prefaults);
 	race(&s, "host_fills_host_reads", host_fills, host_reads);
 
-	cpu_unpin();
 	munmap(s.window, SIZE);
 	close(s.gmem);
 	vm_free(s.vm);

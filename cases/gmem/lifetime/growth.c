@@ -157,7 +157,7 @@ static void host_touched(struct work *w)
 }
 
 #define ATTRIBUTES_GPA	LIFE_GPA(32)
-#define ATTRIBUTES_SIZE	PAGES(8192)
+#define ATTRIBUTES_SIZE	PAGES(16384)
 
 /* What a VM has noted of its addresses goes with it. */
 static void vm_with_attributes(struct work *w)
@@ -168,7 +168,12 @@ static void vm_with_attributes(struct work *w)
 	vm_free(vm);
 }
 
-/* What does not depend on the kind of memory is seen with one of them. */
+/*
+ * Freed objects that slabs keep at hand hide the first hundred KiB and more of a
+ * leak: rounds are as many as leave several times that.
+ *
+ * What does not depend on the kind of memory is seen with one of them.
+ */
 enum kinds { SHARED = BIT(0), PRIVATE = BIT(1), BOTH = SHARED | PRIVATE };
 
 static const struct {
@@ -179,8 +184,8 @@ static const struct {
 } works[] = {
 	{ "growth.made", made, 3500, SHARED },
 	{ "growth.bound", bound, 100, SHARED },
-	{ "growth.closed_while_bound", closed_while_bound, 50, BOTH },
-	{ "growth.deleted_before_close", deleted_before_close, 50, SHARED },
+	{ "growth.closed_while_bound", closed_while_bound, 160, BOTH },
+	{ "growth.deleted_before_close", deleted_before_close, 120, SHARED },
 	{ "growth.big_bound", big_bound, 6, SHARED },
 	{ "growth.big_refused", big_refused_taken, 6, SHARED },
 	{ "growth.refused", refused, 200, SHARED },
