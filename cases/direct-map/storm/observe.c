@@ -37,6 +37,7 @@ struct storm {
 	_Atomic bool stop;
 	_Atomic u64 done[NR_VCPUS + NR_HOST];
 	_Atomic u64 odd;	/* guest operations that did not end as they should */
+	struct vcpu_exit first_odd;
 };
 
 struct worker {
@@ -48,6 +49,12 @@ struct worker {
 static void bind(struct storm *s)
 {
 	vm_set_user_memory_region2(s->vm, 0, KVM_MEM_GUEST_MEMFD, GPA, SIZE, s->window, s->gmem, 0);
+}
+
+static void note(struct storm *s, const struct probe_exit *e)
+{
+	if (e->exit.kind != EXIT_DONE && !atomic_fetch_add(&s->odd, 1))
+		s->first_odd = e->exit;
 }
 
 static void *host_faults(void *arg)
@@ -71,8 +78,7 @@ static void *guest_faults(void *arg)
 	while (!atomic_load(&s->stop)) {
 		struct probe_exit e = probe_fill(s->vcpu[w->id], GPA, SIZE, 1);
 
-		if (e.exit.kind != EXIT_DONE)
-			atomic_fetch_add(&s->odd, 1);
+		note(s, &e);
 		atomic_fetch_add(&s->done[w->id], 1);
 	}
 	return NULL;
@@ -88,9 +94,9 @@ static void *guest_clocks(void *arg)
 
 	while (!atomic_load(&s->stop)) {
 		gpa_t gpa = GPA + PAGES(n++ % 3) + 64 * (u64)w->id;
+		struct probe_exit e = probe_clock_setup(vcpu, MSR_KVM_SYSTEM_TIME_NEW, gpa);
 
-		if (probe_clock_setup(vcpu, MSR_KVM_SYSTEM_TIME_NEW, gpa).exit.kind != EXIT_DONE)
-			atomic_fetch_add(&s->odd, 1);
+		note(s, &e);
 		if (n % 4 == 0)
 			probe_wrmsr(vcpu, MSR_KVM_SYSTEM_TIME_NEW, 0);
 		atomic_fetch_add(&s->done[w->id], 1);
@@ -135,7 +141,7 @@ static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool sl
 	u64 pfns[NR_PAGES];
 	char name[64];
 	int failed = 0, done = 0;
-	u64 none;
+	u64 none, odd;
 
 	for (int i = 0; i < NR_VCPUS; i++)
 		s.vcpu[i] = vcpu_create(s.vm);
@@ -165,8 +171,14 @@ static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool sl
 		pthread_join(host[i].thread, NULL);
 	none = idle(&s, 0, NR_VCPUS) + (clocks ? 0 : idle(&s, NR_VCPUS, NR_HOST));
 	snprintf(name, sizeof(name), "%s.work", kind);
+	/* Without its slot, a guest meets whatever it meets. */
+	odd = slots ? 0 : atomic_load(&s.odd);
 	observe(name, f_int("rounds", done), f_int("failed", failed), f_int("idle", (long long)none),
-		f_int("odd", slots ? 0 : (long long)atomic_load(&s.odd)));
+		f_int("odd", (long long)odd),
+		f_str("first_odd", odd ? exit_kind_name(s.first_odd.kind) : NULL),
+		f_errno("first_odd_errno", odd ? s.first_odd.err : 0),
+		f_int("first_odd_reason", odd ? s.first_odd.reason : 0),
+		f_hex("first_odd_gpa", odd ? s.first_odd.gpa : 0));
 
 	for (u64 i = 0; i < NR_PAGES; i++) {
 		s.window[PAGES(i)] = 1;

@@ -311,7 +311,7 @@ static void untouchable(void)
 	munmap(hva, size);
 }
 
-#define FILES		80
+#define FILES		160
 
 static void file_with_policies(void *ctx)
 {
