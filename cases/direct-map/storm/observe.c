@@ -37,6 +37,7 @@ struct storm {
 	_Atomic bool stop;
 	_Atomic u64 done[NR_VCPUS + NR_HOST];
 	_Atomic u64 odd;	/* guest operations that did not end as they should */
+	_Atomic u64 shutdowns;	/* apart from those: guests that could not take an exception */
 	struct vcpu_exit first_odd;
 };
 
@@ -53,7 +54,9 @@ static void bind(struct storm *s)
 
 static void note(struct storm *s, const struct probe_exit *e)
 {
-	if (e->exit.kind != EXIT_DONE && !atomic_fetch_add(&s->odd, 1))
+	if (e->exit.kind == EXIT_SHUTDOWN)
+		atomic_fetch_add(&s->shutdowns, 1);
+	else if (e->exit.kind != EXIT_DONE && !atomic_fetch_add(&s->odd, 1))
 		s->first_odd = e->exit;
 }
 
@@ -132,6 +135,19 @@ static int present(const u64 *pfns)
 	return n;
 }
 
+static void observe_shutdowns(struct storm *s, const char *kind)
+{
+	u64 shutdowns = atomic_load(&s->shutdowns), operations = 0;
+	char name[64];
+
+	for (int i = 0; i < NR_VCPUS; i++)
+		operations += atomic_load(&s->done[i]);
+	snprintf(name, sizeof(name), "%s.shutdowns", kind);
+	observe(name, f_int("operations", (long long)operations),
+		f_int("shutdowns", (long long)shutdowns),
+		f_bool("rare", shutdowns <= 2 + operations / 1000));
+}
+
 static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool slots)
 {
 	u64 deadline = now_ns() + ms * 1000000;
@@ -179,6 +195,8 @@ static void one_storm(const char *kind, int rounds, u64 ms, bool clocks, bool sl
 		f_errno("first_odd_errno", odd ? s.first_odd.err : 0),
 		f_int("first_odd_reason", odd ? s.first_odd.reason : 0),
 		f_hex("first_odd_gpa", odd ? s.first_odd.gpa : 0));
+	if (!slots)
+		observe_shutdowns(&s, kind);
 
 	for (u64 i = 0; i < NR_PAGES; i++) {
 		s.window[PAGES(i)] = 1;
