@@ -36,6 +36,14 @@ const only = (
   return { ...result, tests: [{ ...test, case: 'gmem/bind', verdict, reason: { code, text: '' } }] };
 };
 
+t.test('a kernel that is built once for several rounds is no round', async (t) => {
+  const tests = only('pass').tests;
+  const built = tests.map((test) => ({ ...test, case: 'kernel/build' }));
+  const book: Book = {};
+  const batch = { ...only('pass'), tests: [...built, ...tests, ...tests, ...tests] };
+  t.same(addUp(book, batch, run('new')), { alarms: [], least: 3 });
+});
+
 t.test('what is said is of the kernel and the program of this run', async (t) => {
   const book: Book = {};
   t.same(addUp(book, only('pass'), run('old')), { alarms: [], least: 1 });
