@@ -164,6 +164,17 @@ void directmap_present(const u64 *pfns, size_t n, bool *present)
 	ask(pfns, n, false, present);
 }
 
+const char *directmap_map(const u64 *pfns, size_t n, char *map)
+{
+	bool present[DIRECTMAP_MAX];
+
+	directmap_present(pfns, n, present);
+	for (size_t i = 0; i < n; i++)
+		map[i] = present[i] ? '1' : '0';
+	map[n] = '\0';
+	return map;
+}
+
 void directmap_large(const u64 *pfns, size_t n, bool *large)
 {
 	ask(pfns, n, true, large);

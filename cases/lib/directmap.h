@@ -22,6 +22,9 @@ u64 directmap_address(u64 pfn);
  */
 void directmap_present(const u64 *pfns, size_t n, bool *present);
 
+/* The same as text: '1' for each frame that it has, '0' for the others; @map has n + 1 bytes. */
+const char *directmap_map(const u64 *pfns, size_t n, char *map);
+
 /* Which of them it has as part of something larger than a page, that must be split first. */
 void directmap_large(const u64 *pfns, size_t n, bool *large);
 

@@ -26,7 +26,7 @@ struct tally {
 	u32 first_half_done;	/* which allocation it was, or the bytes given */
 	int clean_failed;	/* trials without a failure, refused all the same */
 	bool ended;
-	u32 left;		/* of what the last trial was given */
+	u32 left;		/* of the slab that the last trial was given */
 };
 
 /* Returns false when nothing failed: there is no such allocation any more. */
@@ -44,7 +44,8 @@ static bool trial(const struct fail_call *c, void *ctx, enum fail_how how, u32 n
 	failed = failalloc_disarm();
 	err = errno;
 	/* What follows may arm for itself. */
-	t->left = failalloc_left();
+	if (how == FAIL_SLAB)
+		t->left = failalloc_left();
 	done = ret >= 0;
 
 	t->trials++;

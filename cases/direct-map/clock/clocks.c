@@ -37,12 +37,8 @@ void clocks_frames(struct clocks *c)
 const char *clocks_present(const struct clocks *c)
 {
 	static char map[FILE_PAGES + 1];
-	bool there[FILE_PAGES];
 
-	directmap_present(c->pfns, FILE_PAGES, there);
-	for (int i = 0; i < FILE_PAGES; i++)
-		map[i] = there[i] ? '1' : '0';
-	return map;
+	return directmap_map(c->pfns, FILE_PAGES, map);
 }
 
 struct clocks clocks_open(u64 flags)

@@ -34,12 +34,8 @@ gpa_t pv_gpa(u64 page)
 const char *pv_present(const struct paravirt *p)
 {
 	static char map[PV_PAGES + 1];
-	bool there[PV_PAGES];
 
-	directmap_present(p->pfns, PV_PAGES, there);
-	for (int i = 0; i < PV_PAGES; i++)
-		map[i] = there[i] ? '1' : '0';
-	return map;
+	return directmap_map(p->pfns, PV_PAGES, map);
 }
 
 static void touch(struct paravirt *p, u64 page)
