@@ -56,6 +56,8 @@ export async function runTestFiles(
 // --- internal ---
 
 const SHOWN_LINES_MAX = 400;
+// Of one failure: the first lines name it, the last say where it is; a long difference is in between.
+const FAILURE_LINES_MAX = 40;
 
 // Several files in one process: half a second each goes into starting it.
 async function runFile(files: readonly string[], o: RunnerOptions): Promise<TestFile> {
@@ -124,16 +126,31 @@ function print(result: TestFile): void {
   process.stdout.write(`${shown.map((line) => `  ${line}`).join('\n')}\n`);
 }
 
-// Each failure with what it says of itself; what passed in between tells nothing.
-function failuresIn(lines: readonly string[]): string[] | undefined {
-  const kept: string[] = [];
+/**
+ * Each failure with what it says of itself, in its order; what passed in between tells nothing.
+ * @returns undefined if no line is a failure
+ */
+export function failuresIn(lines: readonly string[]): string[] | undefined {
+  const failures: string[][] = [];
   let depth: number | undefined;
   for (const line of lines) {
     const indent = line.search(/\S/);
     const result = /^\s*(not )?ok\b/.exec(line);
-    if (result !== null) depth = result[1] === undefined ? undefined : indent;
-    else if (depth !== undefined && indent >= 0 && indent < depth) depth = undefined;
-    if (depth !== undefined) kept.push(line);
+    if (result !== null) {
+      depth = result[1] === undefined ? undefined : indent;
+      if (depth !== undefined) failures.push([]);
+    } else if (depth !== undefined && indent >= 0 && indent < depth) depth = undefined;
+    if (depth !== undefined) failures.at(-1)?.push(line);
   }
-  return kept.length === 0 || kept.length > SHOWN_LINES_MAX ? undefined : kept;
+  const kept = failures.flatMap(shortened);
+  if (kept.length === 0) return undefined;
+  const over = kept.length - SHOWN_LINES_MAX;
+  return over > 0 ? [...kept.slice(0, SHOWN_LINES_MAX), `[and ${over} more lines of failures]`] : kept;
+}
+
+function shortened(failure: readonly string[]): readonly string[] {
+  const over = failure.length - FAILURE_LINES_MAX;
+  if (over <= 0) return failure;
+  const half = FAILURE_LINES_MAX / 2;
+  return [...failure.slice(0, half), `[${over} lines]`, ...failure.slice(-half)];
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
 import type { ResultDocument } from '../../model/result.ts';
-import { start, until } from './kvm-hil.ts';
+import { counted, start, until } from './kvm-hil.ts';
 
 const WAIT_MS = 10 * 60 * 1000;
 
@@ -26,10 +26,11 @@ t.test('kill -9 in the middle of a case, then resume', async (t) => {
   t.match(judged.stdout, /the runner ended while it ran/);
 
   const resumed = await start(['resume', run]);
+  const result = JSON.parse(await readFile(path.join(run, 'result.json'), 'utf8')) as ResultDocument;
+  t.same(counted(result), [], 'nothing counts against the run');
   t.equal(resumed.exitCode, 0, resumed.stderr.slice(-2000));
   t.notMatch(resumed.stderr, /gmem\/bind: done/, 'what was over is not run again');
   t.match(resumed.stderr, /gmem\/create: done/);
-  const result = JSON.parse(await readFile(path.join(run, 'result.json'), 'utf8')) as ResultDocument;
   t.match(result.run, { complete: true });
   t.match(result.summary, { fail: 0, error: 0, miss: 0 });
 });

@@ -56,6 +56,15 @@ export async function until(what: string, condition: () => Promise<boolean>, wai
   throw new Error(`${what} did not happen in ${waitMs / 1000} s`);
 }
 
+/** What counts against the run, a line each: what a run that should be green has to say for itself. */
+export function counted(result: ResultDocument): string[] {
+  return result.tests
+    .filter((test) => test.counts)
+    .map((test) =>
+      [test.id, test.verdict, test.reason.text, ...test.splats.map(({ title }) => title)].join(': '),
+    );
+}
+
 /** What tap-parser, which is not ours, makes of a report. */
 export function parseTap(text: string): { ok: boolean; count: number; problems: string[] } {
   const problems: string[] = [];
