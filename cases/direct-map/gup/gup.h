@@ -25,6 +25,11 @@ void gup_try_all(const char *kind, u8 *(*map)(void));
 /* What else is true of memory of that kind: it is used by its owner as any other. */
 void gup_try_copies(const char *kind, u8 *(*map)(void));
 
+/* Whether the dump of a process that dies is a file in the folder where it dies. */
+bool gup_cores_are_files(void);
+/* Observes "@kind.core": how much of such memory is in the dump of a process that has it. */
+void gup_try_core(const char *kind, u8 *(*map)(void));
+
 /* Memory that is as any other, and memory that is refused today. */
 u8 *gup_map_ordinary(void);
 u8 *gup_map_secret(void);
