@@ -7,40 +7,26 @@ import t, { type Test } from 'tap';
 import { type Clock, realClock } from '../../../effects/clock.ts';
 import { HilError, KernelError } from '../../../errors.ts';
 import type { BootRequest } from '../../../hosts/host.ts';
-import { runningImage } from '../../../hosts/local.ts';
 import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { LabHost } from '../../../model/lab.ts';
 import { caught, withTemp } from '../../temp.ts';
-import { type ShellHost, startShellHost, withoutGuard } from './shell-host.ts';
-
-const KNOWN = '6.1.0-50-amd64';
-const OURS = '7.3.4-kvmhil-0123456789';
+import {
+  answer,
+  bootRequest,
+  KNOWN,
+  OURS,
+  type ShellHost,
+  SURVEY,
+  shortWaits,
+  startShellHost,
+  withoutGuard,
+} from './shell-host.ts';
 
 interface Played extends ShellHost {
   request: BootRequest;
   /** What runs on it, how often it was booted, and which kernel it goes to when it is asked to go on to ours. */
   machine: { release: string; boots: number; next: string; refuses: boolean; cutShort: boolean; cut(): void };
 }
-
-const SURVEY = `system=Linux
-arch=x86_64
-uid=0
-vendor=AuthenticAMD
-virtualization=svm
-memory_kib=16000000
-kvm=yes
-free_kib=9000000
-writable=yes
-tool_kexec=yes
-tool_systemctl=yes
-tool_sha256sum=yes
-tool_cpio=yes
-tool_ip=yes
-kexec=yes
-host_key=/etc/ssh/ssh_host_ed25519_key
-net_address=192.0.2.7/24
-complete=yes
-`;
 
 function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: Partial<LabHost> = {}): void {
   t.test(what, (t) =>
@@ -56,51 +42,37 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
         cut: () => {},
       };
       const there = await startShellHost(folder, (session) => {
-        const { channel, cut } = session;
+        const { cut } = session;
         machine.cut = cut;
         const command = withoutGuard(session.command, path.join(folder, 'kvm-hil'));
         if (command === undefined) return false;
-        const answer = (text: string, status = 0) => {
-          channel.resume();
-          channel.write(text);
-          channel.exit(status);
-          channel.end();
-          return true;
-        };
+        const say = (text: string, status = 0) => answer(session, text, status);
         const goTo = (release: string) => {
           setTimeout(() => {
             machine.release = release;
             machine.boots++;
             cut();
           }, 20);
-          return answer('');
+          return say('');
         };
         const bootId = `boot-${machine.boots}`;
         if (command === 'sh -s --')
-          return answer(
+          return say(
             machine.cutShort ? 'system=Linux\n' : `${SURVEY}release=${machine.release}\nboot_id=${bootId}\n`,
           );
         if (command.startsWith('sh -s -- /var/lib/kvm-hil/images/.own')) {
           writeFileSync(path.join(folder, 'kvm-hil', 'images', '.own'), 'own');
-          return answer('');
+          return say('');
         }
         if (command.startsWith('cat /proc/sys/kernel/random/boot_id'))
-          return answer(`${bootId}\n${machine.release}\n`);
-        if (command === 'uname -r') return answer(`${machine.release}\n`);
-        if (command.includes('kexec -l')) return answer('', machine.refuses ? 1 : 0);
+          return say(`${bootId}\n${machine.release}\n`);
+        if (command === 'uname -r') return say(`${machine.release}\n`);
+        if (command.includes('kexec -l')) return say('', machine.refuses ? 1 : 0);
         if (command.includes('systemctl kexec')) return goTo(machine.next);
-        if (command.includes('sysrq-trigger')) return machine.release === OURS ? goTo(KNOWN) : answer('', 3);
+        if (command.includes('sysrq-trigger')) return machine.release === OURS ? goTo(KNOWN) : say('', 3);
         return false;
       });
-      const bzImage = path.join(folder, 'bzImage');
-      writeFileSync(bzImage, 'kernel');
-      const request: BootRequest = {
-        image: { ...runningImage(), release: OURS, bzImage },
-        parameters: [],
-        consoleFile: path.join(folder, 'console'),
-        program: { file: bzImage, hash: '' },
-        signal: new AbortController().signal,
-      };
+      const request = bootRequest(folder);
       Object.assign(there.host, { unattended_ok: true, ...more });
       try {
         await body(t, { ...there, request, machine });
@@ -111,17 +83,12 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
   );
 }
 
-// Waits are short here, deadlines are those of the inventory.
-const clock: Clock = {
-  ...realClock,
-  sleep: (ms, signal) => realClock.sleep(Math.min(ms, ms > 5000 ? ms : 50), signal),
-};
 const code = (error: unknown) => (error instanceof HilError ? error.code : String(error));
 const leaseRequest = () => ({ purpose: 'a test', onWait: () => {}, signal: new AbortController().signal });
 const leaseFile = (m: Played, name: string) => path.join(m.state, 'lease', name);
 
 check('there and back', async (t, m) => {
-  const host = metalHost({ clock, host: m.host });
+  const host = metalHost({ clock: shortWaits, host: m.host });
   t.match(await host.traits(), { boots: true, emulated: false, timeScale: 1 });
   const lease = await host.lease?.(leaseRequest());
   t.ok(existsSync(leaseFile(m, '1')), 'leased before anything is changed');
@@ -139,7 +106,7 @@ check('there and back', async (t, m) => {
 });
 
 check('a boot without a lease takes one, and gives it back', async (t, m) => {
-  const machine = await metalHost({ clock, host: m.host }).boot(m.request);
+  const machine = await metalHost({ clock: shortWaits, host: m.host }).boot(m.request);
   t.notOk(existsSync(leaseFile(m, '1.over')));
   await machine.close();
   t.match(m.machine.release, KNOWN);
@@ -148,7 +115,7 @@ check('a boot without a lease takes one, and gives it back', async (t, m) => {
 
 check('a kernel that does not come up: the machine is back on its own', async (t, m) => {
   m.machine.next = KNOWN;
-  const error = await caught(metalHost({ clock, host: m.host }).boot(m.request));
+  const error = await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request));
   t.type(error, KernelError);
   t.match((error as Error).message, /went back to its own kernel/);
   t.ok(existsSync(leaseFile(m, '1.over')), 'given back');
@@ -156,17 +123,20 @@ check('a kernel that does not come up: the machine is back on its own', async (t
 
 check('some other kernel', async (t, m) => {
   m.machine.next = '5.4.0-other';
-  t.equal(code(await caught(metalHost({ clock, host: m.host }).boot(m.request))), 'wrong-kernel');
+  t.equal(code(await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request))), 'wrong-kernel');
 });
 
 check('kexec is refused: nothing happened to it', async (t, m) => {
   m.machine.refuses = true;
-  t.equal(code(await caught(metalHost({ clock, host: m.host }).boot(m.request))), 'kexec-refused');
+  t.equal(
+    code(await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request))),
+    'kexec-refused',
+  );
   t.match(m.machine, { release: KNOWN, boots: 1 });
 });
 
 check('the link breaks while it is used', async (t, m) => {
-  const host = metalHost({ clock, host: m.host });
+  const host = metalHost({ clock: shortWaits, host: m.host });
   const lease = await host.lease?.(leaseRequest());
   const machine = await host.boot(m.request);
   m.machine.cut();
@@ -177,7 +147,7 @@ check('the link breaks while it is used', async (t, m) => {
 });
 
 check('it restarts while it is used', async (t, m) => {
-  const machine = await metalHost({ clock, host: m.host }).boot(m.request);
+  const machine = await metalHost({ clock: shortWaits, host: m.host }).boot(m.request);
   m.machine.release = KNOWN;
   m.machine.boots++;
   m.machine.cut();
@@ -187,17 +157,17 @@ check('it restarts while it is used', async (t, m) => {
 
 check('what a runner that is gone left running there', async (t, m) => {
   m.machine.release = OURS;
-  const host = metalHost({ clock, host: m.host });
+  const host = metalHost({ clock: shortWaits, host: m.host });
   const lease = await host.lease?.(leaseRequest());
   t.equal(m.machine.release, KNOWN);
   await lease?.release();
 });
 
 check('the lease is taken while a case runs', async (t, m) => {
-  const host = metalHost({ clock, host: m.host });
+  const host = metalHost({ clock: shortWaits, host: m.host });
   const lease = await host.lease?.(leaseRequest());
   const machine = await host.boot(m.request);
-  const other = metalHost({ clock, host: m.host, take: true });
+  const other = metalHost({ clock: shortWaits, host: m.host, take: true });
   // Another runner, on the same machine: it finds a kernel of ours there, and takes it home.
   const theirs = await other.lease?.(leaseRequest());
   const before = m.machine.boots;
@@ -211,18 +181,18 @@ check('the lease is taken while a case runs', async (t, m) => {
 
 check('what it says of itself is cut short', async (t, m) => {
   m.machine.cutShort = true;
-  t.equal(code(await caught(metalHost({ clock, host: m.host }).boot(m.request))), 'no-survey');
+  t.equal(code(await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request))), 'no-survey');
   t.ok(existsSync(leaseFile(m, '1.over')) || !existsSync(leaseFile(m, '1')), 'not left leased');
 });
 
 check('somebody else is at work there', async (t, m) => {
-  const host = metalHost({ clock, host: m.host });
+  const host = metalHost({ clock: shortWaits, host: m.host });
   const lease = await host.lease?.(leaseRequest());
   mkdirSync(m.state, { recursive: true });
   let count = 100;
   // A holder that goes on, seen at the next look.
   const moving = setInterval(() => writeFileSync(leaseFile(m, '1.count'), `${count++}\n`), 100);
-  const quick: Clock = { ...clock, sleep: (ms, signal) => realClock.sleep(Math.min(ms, 300), signal) };
+  const quick: Clock = { ...shortWaits, sleep: (ms, signal) => realClock.sleep(Math.min(ms, 300), signal) };
   t.equal(code(await caught(metalHost({ clock: quick, host: m.host }).boot(m.request))), 'leased');
   clearInterval(moving);
   t.equal(m.machine.boots, 1, 'it was not touched');
@@ -232,7 +202,7 @@ check('somebody else is at work there', async (t, m) => {
 check(
   'nothing could bring it back',
   async (t, m) => {
-    const error = await caught(metalHost({ clock, host: m.host }).boot(m.request));
+    const error = await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request));
     t.match((error as Error).message, /neither power nor a watchdog/);
     t.equal(m.machine.boots, 1, 'it was not booted');
     t.ok(existsSync(leaseFile(m, '1.over')), 'given back');
@@ -244,7 +214,7 @@ check('one that is marked bad is left alone', async (t, m) => {
   const mark = path.join(process.env['XDG_STATE_HOME'] ?? '', 'kvm-hil', 'labs', 'test', 'shell', 'bad');
   mkdirSync(path.dirname(mark), { recursive: true });
   writeFileSync(mark, 'it burns\n');
-  const error = await caught(metalHost({ clock, host: m.host }).boot(m.request));
+  const error = await caught(metalHost({ clock: shortWaits, host: m.host }).boot(m.request));
   t.equal(code(error), 'host-bad');
   t.match((error as Error).message, /it burns/);
   t.same(m.commands, []);

@@ -4,9 +4,56 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { type Clock, realClock } from '../../../effects/clock.ts';
+import type { BootRequest } from '../../../hosts/host.ts';
+import { runningImage } from '../../../hosts/local.ts';
 import type { LabHost } from '../../../model/lab.ts';
 import { labHosts } from '../../../model/lab.ts';
 import { type Session, startServer, type TestServer } from '../../effects/ssh-server.ts';
+
+/** The releases of its own kernel and of one under test. */
+export const KNOWN = '6.1.0-50-amd64';
+export const OURS = '7.3.4-kvmhil-0123456789';
+
+/** What a machine that lacks nothing says of itself, but for the boot loader, the release and the boot. */
+export const SURVEY = `system=Linux
+arch=x86_64
+uid=0
+vendor=AuthenticAMD
+virtualization=svm
+memory_kib=16000000
+kvm=yes
+free_kib=9000000
+writable=yes
+tool_systemctl=yes
+tool_sha256sum=yes
+tool_cpio=yes
+tool_ip=yes
+tool_kexec=yes
+kexec=yes
+host_key=/etc/ssh/ssh_host_ed25519_key
+net_address=192.0.2.7/24
+complete=yes
+`;
+
+/** Waits are short, deadlines are those of the inventory. */
+export const shortWaits: Clock = {
+  ...realClock,
+  sleep: (ms, signal) => realClock.sleep(Math.min(ms, ms > 5000 ? ms : 50), signal),
+};
+
+/** For a kernel under test that is a few bytes in this folder. */
+export function bootRequest(folder: string): BootRequest {
+  const bzImage = path.join(folder, 'bzImage');
+  writeFileSync(bzImage, 'kernel');
+  return {
+    image: { ...runningImage(), release: OURS, bzImage },
+    parameters: [],
+    consoleFile: path.join(folder, 'console'),
+    program: { file: bzImage, hash: '' },
+    signal: new AbortController().signal,
+  };
+}
 
 export interface ShellHost {
   host: LabHost;
@@ -15,6 +62,15 @@ export interface ShellHost {
   state: string;
   /** Commands that were run there. */
   commands: string[];
+}
+
+/** What a command says and ends with. @returns true: it was played */
+export function answer({ channel }: Session, text: string, status = 0): true {
+  channel.resume();
+  channel.write(text);
+  channel.exit(status);
+  channel.end();
+  return true;
 }
 
 /** @param play what a command does instead; undefined: it is run */

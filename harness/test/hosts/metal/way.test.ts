@@ -5,42 +5,22 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import t, { type Test } from 'tap';
-import { type Clock, realClock } from '../../../effects/clock.ts';
 import { HilError, KernelError } from '../../../errors.ts';
 import type { BootRequest, Machine } from '../../../hosts/host.ts';
-import { runningImage } from '../../../hosts/local.ts';
 import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { BootMethod, LabHost } from '../../../model/lab.ts';
 import { checkHosts } from '../../../run/host-check.ts';
 import { caught, withTemp } from '../../temp.ts';
-import { startShellHost } from './shell-host.ts';
+import { answer, bootRequest, KNOWN, OURS, SURVEY, shortWaits, startShellHost } from './shell-host.ts';
 
-const KNOWN = '6.1.0-50-amd64';
-const OURS = '7.3.4-kvmhil-0123456789';
-const SURVEY = `system=Linux
-arch=x86_64
-uid=0
-virtualization=svm
-memory_kib=16000000
-kvm=yes
-free_kib=9000000
-writable=yes
-tool_systemctl=yes
-tool_sha256sum=yes
-tool_cpio=yes
-tool_ip=yes
-tool_kexec=yes
-tool_grub-reboot=yes
+/** With GRUB on a file system that it can write to. */
+const LOADER = `tool_grub-reboot=yes
 tool_grub-editenv=yes
-kexec=yes
 grub=/boot/grub/grub.cfg
 grubenv=/boot/grub/grubenv
 grub_on=/dev/sda2
 grub_fs=ext4
 grub_once=yes
-host_key=/etc/ssh/ssh_host_ed25519_key
-net_address=192.0.2.7/24
-complete=yes
 `;
 
 interface Played {
@@ -70,16 +50,8 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
     withTemp(async (folder) => {
       process.env['XDG_STATE_HOME'] = path.join(folder, 'state');
       mkdirSync(path.join(folder, 'kvm-hil'));
-      const bzImage = path.join(folder, 'bzImage');
-      writeFileSync(bzImage, 'kernel');
       const m: Omit<Played, 'host' | 'state'> = {
-        request: {
-          image: { ...runningImage(), release: OURS, bzImage },
-          parameters: [],
-          consoleFile: path.join(folder, 'console'),
-          program: { file: bzImage, hash: '' },
-          signal: new AbortController().signal,
-        },
+        request: bootRequest(folder),
         boots: 1,
         release: KNOWN,
         next: OURS,
@@ -92,14 +64,9 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
         done: [],
         deaf: () => false,
       };
-      const there = await startShellHost(folder, ({ command, channel, cut }) => {
-        const answer = (text: string, status = 0) => {
-          channel.resume();
-          channel.write(text);
-          channel.exit(status);
-          channel.end();
-          return true;
-        };
+      const there = await startShellHost(folder, (session) => {
+        const { command, cut } = session;
+        const say = (text: string, status = 0) => answer(session, text, status);
         const goTo = (release: string) => {
           m.done.push(release === OURS ? 'ours' : 'home');
           setTimeout(() => {
@@ -107,7 +74,7 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
             m.boots++;
             cut();
           }, 20);
-          return answer('');
+          return say('');
         };
         if (m.deaf()) {
           cut();
@@ -117,31 +84,30 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
         const [, verb] = /sh -s -- \/var\/lib\/kvm-hil\/once (\w+)/.exec(command) ?? [];
         if (verb !== undefined) {
           m.done.push(verb);
-          if (verb === 'arm') return answer(m.refuses ? '' : 'entry=kvm-hil\n', m.refuses ? 1 : 0);
-          return answer('', (verb === 'tidy' ? m.tidies : m.forgets) ? 0 : 1);
+          if (verb === 'arm') return say(m.refuses ? '' : 'entry=kvm-hil\n', m.refuses ? 1 : 0);
+          return say('', (verb === 'tidy' ? m.tidies : m.forgets) ? 0 : 1);
         }
         if (command.includes('sh -s -- /var/lib/kvm-hil/images/.own')) {
           writeFileSync(path.join(folder, 'kvm-hil', 'images', '.own'), 'own');
-          return answer('');
+          return say('');
         }
         if (command.endsWith('sh -s --')) {
           const pstore = `pstore=${m.pstore.join(' ')}\n`;
-          return answer(`${SURVEY}${m.more}${pstore}release=${m.release}\nboot_id=${bootId}\n`);
+          return say(`${SURVEY}${LOADER}${m.more}${pstore}release=${m.release}\nboot_id=${bootId}\n`);
         }
-        if (command.includes('cat /proc/sys/kernel/random/boot_id'))
-          return answer(`${bootId}\n${m.release}\n`);
-        if (command.includes('pidof watchdog')) return answer(m.armed);
+        if (command.includes('cat /proc/sys/kernel/random/boot_id')) return say(`${bootId}\n${m.release}\n`);
+        if (command.includes('pidof watchdog')) return say(m.armed);
         if (/rm -f \/sys\/fs\/pstore/.test(command)) {
           m.done.push(command.replace(/.*rm -f /s, 'rm '));
-          return answer('');
+          return say('');
         }
-        if (command.includes('find /sys/fs/pstore')) return answer(`${m.pstore.join('\n')}\n`);
+        if (command.includes('find /sys/fs/pstore')) return say(`${m.pstore.join('\n')}\n`);
         if (command.includes('for file in /sys/fs/pstore'))
-          return answer(`${command.match(/in (.*?);/)?.[1]}\n`);
+          return say(`${command.match(/in (.*?);/)?.[1]}\n`);
         if (command.includes('systemctl reboot') || command.includes('systemctl kexec')) return goTo(m.next);
-        if (command.includes('sysrq-trigger')) return m.release === OURS ? goTo(KNOWN) : answer('', 3);
-        if (command.endsWith('uname -r')) return answer(`${m.release}\n`);
-        return command.includes('kexec -l') ? answer('') : false;
+        if (command.includes('sysrq-trigger')) return m.release === OURS ? goTo(KNOWN) : say('', 3);
+        if (command.endsWith('uname -r')) return say(`${m.release}\n`);
+        return command.includes('kexec -l') ? say('') : false;
       });
       const { host, state } = there;
       Object.assign(host, { unattended_ok: true, boot: ['kexec', 'once'] });
@@ -154,12 +120,8 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
   );
 }
 
-const clock: Clock = {
-  ...realClock,
-  sleep: (ms, signal) => realClock.sleep(Math.min(ms, ms > 5000 ? ms : 50), signal),
-};
 const code = (error: unknown) => (error instanceof HilError ? error.code : String(error));
-const metal = (m: Played, method?: BootMethod) => metalHost({ clock, host: m.host, method });
+const metal = (m: Played, method?: BootMethod) => metalHost({ clock: shortWaits, host: m.host, method });
 
 check('through the boot loader, once', async (t, m) => {
   const machine = await metal(m, 'once').boot(m.request);
@@ -328,9 +290,9 @@ check('one that nothing helps is marked bad, with the reason', async (t, m) => {
   const error = await caught(metal(m).boot(m.request));
   t.match(error, { code: 'host-bad', message: /does not come back to its own kernel/ });
   sick.heals();
-  await checkHosts(clock, [m.host]);
+  await checkHosts(shortWaits, [m.host]);
   // It could not be given back.
-  const other = await metalHost({ clock, host: m.host, take: true }).boot(m.request);
+  const other = await metalHost({ clock: shortWaits, host: m.host, take: true }).boot(m.request);
   await other.close();
   t.equal(m.release, KNOWN, 'somebody has looked: it is used again');
 });
