@@ -75,7 +75,8 @@ void emit(struct json *j)
 		_exit(CASE_EXIT_UNHEARD);
 }
 
-void setup_failed(const char *what, int err)
+static void __attribute__((noreturn)) set_up(const char *what, int err,
+					     const struct probe_exit *exit)
 {
 	char text[OBSERVE_LINE];
 	struct json j;
@@ -85,11 +86,23 @@ void setup_failed(const char *what, int err)
 	json_open(&j, "setup", '{');
 	json_str(&j, "what", what);
 	json_str(&j, "errno", errno_name(err));
+	if (exit)
+		probe_exit_json(&j, exit);
 	json_close(&j, '}');
 	json_close(&j, '}');
 	json_newline(&j);
 	emit(&j);
 	_exit(CASE_EXIT_SETUP);
+}
+
+void setup_failed(const char *what, int err)
+{
+	set_up(what, err, NULL);
+}
+
+void setup_failed_in_guest(const char *what, const struct probe_exit *exit)
+{
+	set_up(what, exit->exit.err, exit);
 }
 
 void fault_line(int sig, int code, u64 address)

@@ -142,6 +142,9 @@ void attempt(const char *name);
 
 /* The case cannot say anything because @what failed; does not return. */
 void __attribute__((noreturn)) setup_failed(const char *what, int err);
+/* The same of an operation in the guest, with how it ended. */
+void __attribute__((noreturn)) setup_failed_in_guest(const char *what,
+						     const struct probe_exit *exit);
 
 /* From the fault handler; async-signal-safe, does not return. */
 void __attribute__((noreturn)) fault_line(int sig, int code, u64 address);

@@ -58,7 +58,7 @@ void probe_exit_json(struct json *j, const struct probe_exit *e)
 void probe_must(const struct probe_exit *e, const char *what)
 {
 	if (e->exit.kind != EXIT_DONE)
-		setup_failed(what, e->exit.err);
+		setup_failed_in_guest(what, e);
 }
 
 int __probe_prepare(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[6])

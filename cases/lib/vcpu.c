@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "observe.h"
 #include "vcpu.h"
 
 #define CR0_PE		BIT(0)
@@ -200,6 +202,18 @@ static void decode_failed(struct kvm_vcpu *vcpu, struct vcpu_exit *exit)
 	}
 }
 
+/*
+ * No case makes a guest do that.  Where the processor is emulated it happens all the same,
+ * and whoever judges is to know that it did.
+ */
+static void tell_triple_fault(void)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+
+	if (!atomic_flag_test_and_set(&told))
+		fact_bool("triple_fault", true);
+}
+
 struct vcpu_exit vcpu_run(struct kvm_vcpu *vcpu)
 {
 	struct vcpu_exit exit = { .kind = EXIT_OTHER };
@@ -229,6 +243,7 @@ struct vcpu_exit vcpu_run(struct kvm_vcpu *vcpu)
 		break;
 	case KVM_EXIT_SHUTDOWN:
 		exit.kind = EXIT_SHUTDOWN;
+		tell_triple_fault();
 		break;
 	case KVM_EXIT_HLT:
 		exit.kind = EXIT_HLT;
