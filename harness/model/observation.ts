@@ -63,6 +63,11 @@ export function foldObservations(text: string): Folded {
   return folded;
 }
 
+/** A guest ended in a triple fault: no case makes one do that, an emulated processor does at times. */
+export function tripleFaulted(folded: Folded): boolean {
+  return folded.facts['triple_fault'] === true;
+}
+
 // --- internal ---
 
 function foldLine(folded: Folded, line: string): void {

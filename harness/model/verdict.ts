@@ -3,7 +3,7 @@
 // verdict table of ARCHITECTURE.md; first match wins.
 import type { Invariant } from './contract.ts';
 import type { Unmet } from './manifest.ts';
-import type { Folded } from './observation.ts';
+import { type Folded, tripleFaulted } from './observation.ts';
 import {
   type InvariantResult,
   type Reason,
@@ -91,8 +91,13 @@ export function judgeCase(
     judgeAttempt(attempt, facts, invariants, contractProblems, check, discountStalls);
   if (second === undefined) return judge(first, false);
   const again = judge(second, false);
-  // A stall on an emulated host counts only when it comes back: alone on a fresh boot, all has to be well.
-  const one = judge(first, again.verdict === 'pass' && facts['emulated'] === true);
+  // What an emulator does by itself counts only when it comes back: alone on a fresh boot, all has to be well.
+  const well = again.verdict === 'pass' && facts['emulated'] === true;
+  const one = judge(first, well);
+  if (well && isEmulators(first, one) && !tripleFaulted(second.folded)) {
+    const text = `${again.reason.text}; at first a guest ended in a triple fault, and alone on a fresh boot it did not`;
+    return { ...again, reason: { ...again.reason, text }, splats: splatsOfTwo(one, again) };
+  }
   const bothAre = one.verdict === again.verdict;
   // Of two equally bad looks, the one alone on a fresh boot says more.
   const againIsWorse = bothAre
@@ -155,10 +160,24 @@ function judgeAttempt(
   return verdict('pass', { code: 'ok', text: `${judged.length} invariants hold` });
 }
 
+// A guest that ends so leaves its case without what it was to observe, but breaks neither the host nor any other rule.
+function isEmulators(attempt: Attempt, judged: CaseVerdict): boolean {
+  if (!tripleFaulted(attempt.folded)) return false;
+  if (judged.verdict === 'error') return ['setup', 'control', 'observation'].includes(judged.reason.code);
+  const broken = judged.invariants.filter(({ verdict, known }) => verdict === 'fail' && known === undefined);
+  return (
+    judged.verdict === 'fail' &&
+    judged.reason.code === 'invariant' &&
+    broken.every(({ observed }) => (observed as { exit?: unknown } | undefined)?.exit === 'shutdown')
+  );
+}
+
 function reasonOfTwo(first: Attempt, second: Attempt, reason: Reason): Reason {
   if (reason.code !== 'timeout') return reason;
   const during = lastStep(first.folded);
-  return timedOut(first) && timedOut(second)
+  if (!timedOut(first))
+    return { code: 'timeout', text: `timed out, alone on a fresh boot${lastStep(second.folded)}` };
+  return timedOut(second)
     ? { code: 'hang', text: `timed out twice, the second time alone on a fresh boot${during}` }
     : { code: 'timeout', text: `timed out; alone on a fresh boot it ended in time${during}` };
 }

@@ -6,7 +6,7 @@ import { type Clock, interruption, within } from '../effects/clock.ts';
 import type { RemoteResult } from '../effects/ssh.ts';
 import type { Machine } from '../hosts/host.ts';
 import { stripConsoleStamp } from '../model/kmsg.ts';
-import { type Folded, foldObservations } from '../model/observation.ts';
+import { type Folded, foldObservations, tripleFaulted } from '../model/observation.ts';
 import { findSplats, isStall, type Splat } from '../model/splat.ts';
 import type { Death } from '../model/verdict.ts';
 import type { KmsgLine, KmsgMark, KmsgStream } from './kmsg-stream.ts';
@@ -173,10 +173,11 @@ export function whyReboot(capture: Capture): string | undefined {
   return undefined;
 }
 
-/** Timeouts, and stalls on an emulated host, are looked at once more, alone on a fresh boot. */
+/** Timeouts, and what an emulator does at times by itself, are looked at once more, alone on a fresh boot. */
 export function deservesSecondLook(capture: Capture, emulated: boolean): boolean {
   if (capture.death !== undefined) return false;
   if (capture.overdue || capture.folded.end?.status === 'timeout') return true;
+  if (emulated && tripleFaulted(capture.folded)) return true;
   return emulated && capture.splats.length > 0 && capture.splats.every(isStall);
 }
 

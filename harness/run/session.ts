@@ -120,9 +120,9 @@ export class Session {
     first ??= await this.attempt(unit, manifest, folder, false);
     if (first === undefined) return;
     if (!this.canReboot() || !deservesSecondLook(first, this.emulated())) return;
-    this.dirty ??= 'a second look at a timeout or a stall';
+    this.dirty ??= 'a second look';
     await this.attempt(unit, manifest, path.join(folder, 'again'), true);
-    this.dirty ??= 'a second look at a timeout or a stall';
+    this.dirty ??= 'a second look';
   }
 
   async close(why: string): Promise<void> {

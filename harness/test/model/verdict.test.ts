@@ -7,7 +7,7 @@ import type { Splat, SplatKind } from '../../model/splat.ts';
 import { type Attempt, type CaseEvidence, type Check, judgeCase } from '../../model/verdict.ts';
 
 /** What the made-up check says of an invariant is in its schema. */
-type Say = 'holds' | 'missing' | 'violated' | 'not-here';
+type Say = 'holds' | 'missing' | 'violated' | 'observed' | 'not-here';
 
 function invariant(say: Say, more: Partial<Invariant> = {}): Invariant {
   return {
@@ -24,12 +24,15 @@ function invariant(say: Say, more: Partial<Invariant> = {}): Invariant {
   };
 }
 
-const checkSaid: Check = ({ schema }) => {
+const checkSaid: Check = ({ schema, observe }, document) => {
   if (schema['say'] === 'not-here') return undefined;
   if (schema['say'] === 'holds') return { state: 'holds' };
   if (schema['say'] === 'missing') return { state: 'missing' };
-  return { state: 'violated', expected: { const: 0 }, observed: -1, violations: ['must be 0'] };
+  const seen = schema['say'] === 'observed' ? document.obs[observe] : -1;
+  if (seen !== undefined && (seen as { right?: boolean }).right === true) return { state: 'holds' };
+  return { state: 'violated', expected: { const: 0 }, observed: seen, violations: ['must be 0'] };
 };
+const OBSERVED = '{"observe":"a.step","right":true}';
 
 const DONE = '{"end":{"status":"done","marker":true}}';
 
@@ -242,6 +245,55 @@ check(
   },
   'fail splat',
 );
+
+const FAULTED = '{"fact":"triple_fault","value":true}';
+const faulted = (lines: string[], more: Partial<Attempt> = {}) => attempt([FAULTED, ...lines], more);
+const faultedThen = (second: Attempt, invariants = [HOLDS], emulated = true): Setup => ({
+  ...twice(faulted([SETUP, end('setup')]), second, emulated),
+  invariants,
+});
+check('a triple fault that does not come back', faultedThen(WELL), 'pass ok', /at first a guest ended/);
+check('a triple fault that comes back', faultedThen(faulted([SETUP, end('setup')])), 'error setup');
+check('a triple fault that comes back and harms nothing', faultedThen(faulted([DONE])), 'error setup');
+check('a triple fault, then a rule that is broken', faultedThen(WELL, [BROKEN]), 'fail invariant');
+const broken = (observed: unknown): Setup => ({
+  ...twice(
+    faulted([JSON.stringify({ observe: 'a.step', ...(observed as object) }), DONE]),
+    attempt([OBSERVED, DONE]),
+  ),
+  invariants: [invariant('observed')],
+});
+check(
+  'a rule that is broken by a triple fault alone',
+  broken({ exit: 'shutdown' }),
+  'pass ok',
+  /at first a guest/,
+);
+check('a rule that is broken beside a triple fault', broken({ exit: 'done', value: 1 }), 'fail invariant');
+check(
+  'a silent control beside a triple fault',
+  {
+    ...twice(faulted([DONE]), attempt([OBSERVED, DONE])),
+    invariants: [invariant('observed', { control: true })],
+  },
+  'pass ok',
+);
+check('a triple fault on hardware', faultedThen(WELL, [HOLDS], false), 'error setup');
+check('a triple fault that nobody looked at again', many([FAULTED, SETUP, end('setup')]), 'error setup');
+check('a triple fault, then a timeout', faultedThen(LATE), 'error timeout', /^timed out, alone/);
+check(
+  'a triple fault, then a splat',
+  faultedThen(attempt([DONE], { splats: [splat('oops')] })),
+  'fail splat',
+);
+check(
+  'a triple fault beside a splat',
+  twice(faulted([DONE], { splats: [splat('warning')] }), WELL),
+  'fail splat',
+);
+check('a triple fault beside a stuck step', twice(faulted([STUCK, end('stuck')]), WELL), 'fail stuck');
+check('a triple fault beside a timeout', twice(faulted([end('timeout')]), WELL), 'error timeout');
+check('a triple fault that harms nothing', twice(faulted([DONE]), WELL), 'pass ok', /^1 invariants hold$/);
 
 t.test('a discounted stall stays on record', async (t) => {
   t.same(judge(twice(stalled('a'), WELL)).splats, [

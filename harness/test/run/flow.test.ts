@@ -189,6 +189,29 @@ t.test('a stall on an emulated host counts only when it comes back', async (t) =
   );
 });
 
+t.test('a triple fault of a guest counts only when it comes back', async (t) => {
+  const lines = [
+    '{"fact":"triple_fault","value":true}',
+    '{"setup":{"what":"a store","errno":null,"exit":"shutdown"}}',
+    '{"end":{"status":"setup","marker":true}}',
+  ];
+  const faults = { stdout: lines, ms: 20 };
+  const once: FlowSetup = {
+    emulated: true,
+    play: (id, run, role) => (id === 'gmem/one' && role === 'series' && run === 1 ? faults : undefined),
+  };
+  await withFlow(once, ({ result, host }) => {
+    t.match(verdictsOf(result), { 'series/fake/gmem/one': 'pass ok' });
+    t.equal(host.boots(), 5, 'before the second look, and after it');
+  });
+  await withFlow({ ...once, play: (id) => (id === 'gmem/one' ? faults : undefined) }, ({ result }) =>
+    t.match(verdictsOf(result), { 'base/fake/gmem/one': 'error setup' }),
+  );
+  await withFlow({ ...once, emulated: false }, ({ result }) =>
+    t.match(verdictsOf(result), { 'series/fake/gmem/one': 'error setup' }, 'on hardware once is enough'),
+  );
+});
+
 t.test('what a series promises has to be there', async (t) => {
   const cases = [caseFiles('gmem/new', { requires: ['gmem.fdinfo'] })];
   const has = { ...FACTS, can: { ...FACTS.can, 'gmem.fdinfo': true } };
