@@ -14,43 +14,12 @@
 #define VECTOR		0x40
 #define HANDLER		0x80	/* in the page of code */
 
-#define APIC_SPURIOUS	0xf0
-#define APIC_IN_SERVICE	0x100
 #define APIC_ADDRESS	0xfee00000u
 
 #define TRIES		50
 
 #define HV_GUEST_OS_ID	0x40000000
 #define HV_REFERENCE_TSC 0x40000021
-
-bool pv_has_eoi(struct kvm_vm *vm)
-{
-	return vm_check_cap(vm, KVM_CAP_SPLIT_IRQCHIP) > 0 &&
-	       vm_check_cap(vm, KVM_CAP_SIGNAL_MSI) > 0;
-}
-
-void pv_eoi_prepare(struct kvm_vm *vm)
-{
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { 24 } };
-
-	vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
-}
-
-/* The stack is the probe's, and so is the table, but for the one vector. */
-static void set_vector(struct paravirt *p)
-{
-	u64 *gate = (u64 *)(p->vm->arena + (vm_idt_gpa() - VM_ARENA_GPA)) + 2 * VECTOR;
-	const u64 handler = pv_gpa(PV_CODE) + HANDLER;
-	struct kvm_sregs sregs;
-
-	gate[0] = (handler & 0xffff) | (u64)VCPU_CODE_SELECTOR << 16 | 0x8eull << 40 |
-		  (handler >> 16 & 0xffff) << 48;
-	gate[1] = handler >> 32;
-	vcpu_ioctl(p->vcpu, KVM_GET_SREGS, &sregs);
-	if (sregs.idt.limit < 16 * VECTOR + 15)
-		sregs.idt.limit = 16 * VECTOR + 15;
-	vcpu_ioctl(p->vcpu, KVM_SET_SREGS, &sregs);
-}
 
 static void write_code(struct paravirt *p)
 {
@@ -68,29 +37,6 @@ static void write_code(struct paravirt *p)
 	memcpy(handle + 3, &area, sizeof(area));
 	memcpy(p->window + PAGES(PV_CODE), wait, sizeof(wait));
 	memcpy(p->window + PAGES(PV_CODE) + HANDLER, handle, sizeof(handle));
-}
-
-static u32 *apic_register(struct kvm_lapic_state *apic, int at)
-{
-	return (u32 *)(void *)(apic->regs + at);
-}
-
-static bool in_service(struct paravirt *p)
-{
-	struct kvm_lapic_state apic;
-
-	vcpu_ioctl(p->vcpu, KVM_GET_LAPIC, &apic);
-	return *apic_register(&apic, APIC_IN_SERVICE + VECTOR / 32 * 16) & BIT(VECTOR % 32);
-}
-
-/* As a guest without PV EOI ends it, so that the next one is not held back. */
-static void end_of_interrupt(struct paravirt *p)
-{
-	struct kvm_lapic_state apic;
-
-	vcpu_ioctl(p->vcpu, KVM_GET_LAPIC, &apic);
-	*apic_register(&apic, APIC_IN_SERVICE + VECTOR / 32 * 16) = 0;
-	vcpu_ioctl(p->vcpu, KVM_SET_LAPIC, &apic);
 }
 
 struct ended {
@@ -114,9 +60,9 @@ static void interrupts(struct paravirt *p, const char *name, bool on)
 			e = probe_exec(p->vcpu, pv_gpa(PV_CODE));
 		t.odd = t.odd || e.exit.kind != EXIT_DONE;
 		t.bit = !t.odd && e.value == 2;
-		t.in_service = in_service(p);
+		t.in_service = pv_interrupt_in_service(p, VECTOR);
 		if (!t.bit)
-			end_of_interrupt(p);
+			pv_interrupt_ends(p, VECTOR);
 	}
 	observe(pv_name(p, name), f_bool("on", on), f_bool("odd", t.odd), f_bool("bit", t.bit),
 		f_bool("in_service", t.in_service), f_str("present", pv_present(p)));
@@ -124,15 +70,11 @@ static void interrupts(struct paravirt *p, const char *name, bool on)
 
 void pv_eoi(struct paravirt *p)
 {
-	struct kvm_lapic_state apic;
 	bool on;
 
 	step(pv_name(p, "eoi"));
-	set_vector(p);
+	pv_interrupt_goes_to(p, VECTOR, HANDLER);
 	write_code(p);
-	vcpu_ioctl(p->vcpu, KVM_GET_LAPIC, &apic);
-	*apic_register(&apic, APIC_SPURIOUS) = 0x1ff;
-	vcpu_ioctl(p->vcpu, KVM_SET_LAPIC, &apic);
 	on = probe_wrmsr(p->vcpu, MSR_KVM_PV_EOI_EN, (pv_gpa(PV_EOI) + PV_AT) | KVM_MSR_ENABLED)
 		     .exit.kind == EXIT_DONE;
 	interrupts(p, "eoi", on);

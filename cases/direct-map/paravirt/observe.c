@@ -51,12 +51,17 @@ void pv_replace(struct paravirt *p, u64 page)
 	touch(p, page);
 }
 
-static void one_kind(const char *kind, u64 flags, bool eoi, bool xen)
+/* What KVM has, and is asked. */
+struct asked {
+	bool interrupts, async, xen;
+};
+
+static void one_kind(const char *kind, u64 flags, struct asked asked)
 {
 	struct paravirt p = { .kind = kind, .vm = vm_create(KVM_X86_DEFAULT_VM) };
 
-	if (eoi)
-		pv_eoi_prepare(p.vm);
+	if (asked.interrupts)
+		pv_interrupts_prepare(p.vm);
 	p.vcpu = vcpu_create(p.vm);
 	p.gmem = vm_create_guest_memfd(p.vm, PV_SIZE, flags);
 	p.window = gmem_map(p.gmem, 0, PV_SIZE);
@@ -65,10 +70,14 @@ static void one_kind(const char *kind, u64 flags, bool eoi, bool xen)
 	for (u64 i = 0; i < PV_PAGES; i++)
 		touch(&p, i);
 	observe(pv_name(&p, "before"), f_str("present", pv_present(&p)));
-	if (eoi)
+	if (asked.interrupts) {
+		pv_interrupts_on(&p);
 		pv_eoi(&p);
+	}
+	if (asked.async)
+		pv_async(&p);
 	pv_tsc_page(&p);
-	if (xen)
+	if (asked.xen)
 		pv_xen(&p);
 	observe(pv_name(&p, "after"), f_str("present", pv_present(&p)));
 	munmap(p.window, PV_SIZE);
@@ -79,15 +88,16 @@ static void one_kind(const char *kind, u64 flags, bool eoi, bool xen)
 static void direct_map_paravirt(void)
 {
 	struct kvm_vm *vm = vm_create(KVM_X86_DEFAULT_VM);
-	bool eoi = pv_has_eoi(vm), xen = pv_has_xen(vm);
+	const struct asked asked = { pv_has_interrupts(vm), pv_has_async(vm), pv_has_xen(vm) };
 	long missing;
 
 	vm_free(vm);
-	fact_bool("eoi", eoi);
-	fact_bool("xen", xen);
+	fact_bool("eoi", asked.interrupts);
+	fact_bool("async", asked.async);
+	fact_bool("xen", asked.xen);
 	missing = directmap_missing();
-	one_kind("ordinary", GMEM_SHARED, eoi, xen);
-	one_kind("hidden", GMEM_UNMAPPED, eoi, xen);
+	one_kind("ordinary", GMEM_SHARED, asked);
+	one_kind("hidden", GMEM_UNMAPPED, asked);
 	observe("after.missing", f_int("more", directmap_missing() - missing));
 }
 CASE("direct-map/paravirt", direct_map_paravirt);

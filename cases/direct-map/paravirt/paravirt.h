@@ -15,6 +15,7 @@ enum {
 	PV_SHARED,	/* Xen's, of the VM */
 	PV_INFO,	/* ... of the vCPU */
 	PV_TIME,	/* ... of its time */
+	PV_ASYNC,	/* reasons of page faults that are answered later */
 	PV_PAGES,
 };
 
@@ -40,12 +41,24 @@ const char *pv_present(const struct paravirt *p);
 void pv_replace(struct paravirt *p, u64 page);
 
 /* Whether KVM has what is needed. */
-bool pv_has_eoi(struct kvm_vm *vm);
+bool pv_has_interrupts(struct kvm_vm *vm);
+bool pv_has_async(struct kvm_vm *vm);
 bool pv_has_xen(struct kvm_vm *vm);
 
-/* Interrupts that the guest ends by a bit in its memory; before the vCPU is made. */
-void pv_eoi_prepare(struct kvm_vm *vm);
+/* The guest's APIC is KVM's; before the vCPU is made. */
+void pv_interrupts_prepare(struct kvm_vm *vm);
+/* Its software is ready for them. */
+void pv_interrupts_on(struct paravirt *p);
+/* From now on @vector goes to @handler in the page of code. */
+void pv_interrupt_goes_to(struct paravirt *p, int vector, u64 handler);
+bool pv_interrupt_in_service(struct paravirt *p, int vector);
+/* As the guest ends it with its APIC, so that the next one is not held back. */
+void pv_interrupt_ends(struct paravirt *p, int vector);
+
+/* Interrupts that the guest ends by a bit in its memory. */
 void pv_eoi(struct paravirt *p);
+/* Page faults of which KVM says why in the guest's memory, and when they are over. */
+void pv_async(struct paravirt *p);
 void pv_tsc_page(struct paravirt *p);
 void pv_xen(struct paravirt *p);
 
