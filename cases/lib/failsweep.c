@@ -5,7 +5,7 @@
 #include "observe.h"
 
 /* A call that still meets a failure after so many trials never ends. */
-#define TRIALS_MAX	600
+#define TRIALS_MAX	1200
 
 /* In a row without a failure: what is cached for a vCPU may hide one. */
 #define CLEAN_ENOUGH	2

@@ -12,6 +12,7 @@
 #include "supervise.h"
 
 #define ROUNDS		40
+#define ROUNDS_MIN	3	/* however long they take */
 #define BUDGET_MS	5000
 #define LISTS		6
 #define FORGOTTEN	7u	/* the page that the control does not copy */
@@ -79,8 +80,9 @@ static void copied(struct dirty *d, const char *name, bool forgets)
 	step(name);
 	dirty_none(d);
 	vm_set_user_memory_region(d->vm, 1, LOG, GPA, PAGES(MANY), c.mem);
-	while (rounds < (forgets ? 3 : ROUNDS) && !exits &&
-	       now_ns() - start < BUDGET_MS * 1000000ull) {
+	while (!exits && (rounds < ROUNDS_MIN ||
+			  (!forgets && rounds < ROUNDS &&
+			   now_ns() - start < BUDGET_MS * 1000000ull))) {
 		struct probe_loop *loop = &d->vcpu->mailbox->loop;
 		u64 meanwhile = 0;
 

@@ -23,7 +23,7 @@
 #define FREE_GPA	0x18000000ull
 #define LOG		KVM_MEM_LOG_DIRTY_PAGES
 #define DIRTY		4u	/* of slot 1, when it logs */
-#define MANY		12u
+#define MANY		6u
 
 /* Slot 1 has pages 0 to NR of mem, slot 2 those from NR on. */
 struct lists {
