@@ -2,13 +2,14 @@
 // kvm-hil boot: boots a kernel on a host, then a shell there, or one command.
 import { interruption, realClock } from '../effects/clock.ts';
 import { newLog } from '../effects/logs.ts';
-import { InfraError, UsageError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import type { BootRequest, Host, Machine } from '../hosts/host.ts';
 import { ensureProgram } from '../kernel/programs.ts';
 import { whyNotSwapped } from '../model/swap.ts';
 import { bootsNothing, openHosts } from '../run/hosts.ts';
 import { chooseKconfig } from '../run/kconfig.ts';
 import { takeLease } from '../run/lease.ts';
+import { oneCommand } from '../run/one-command.ts';
 import { pickHosts, readWishes } from '../run/pick.ts';
 import { type BuildOptions, type BuiltKernel, buildImages } from './build.ts';
 import { type Context, openContext } from './context.ts';
@@ -143,16 +144,14 @@ async function use(
 ): Promise<number> {
   try {
     if (command.length > 0) {
-      const done = machine.exec(command.join(' '), {
+      const result = await oneCommand(machine, {
+        clock: realClock,
+        host: host.name,
+        command: command.join(' '),
         timeoutMs: COMMAND_TIMEOUT_MS,
+        signal,
         onStdout: (piece) => process.stdout.write(piece),
       });
-      const died = machine.died.then(({ detail }): never => {
-        throw new InfraError({ code: 'host-lost', message: `${host.name} is gone: ${detail}` });
-      });
-      // It also ends when the command is over and the machine is closed.
-      died.catch(() => {});
-      const result = await Promise.race([done, died, interruption(signal).promise]);
       process.stderr.write(result.stderr);
       return result.exitCode ?? 3;
     }
