@@ -183,7 +183,8 @@ consumed)
 	mount -t efivarfs -o ro efivarfs "$vars" 2>/dev/null
 	[ -n "$(ls "$vars" 2>/dev/null)" ] || fail 'the variables of EFI cannot be read'
 	if [ "$1" = efi ]; then
-		current=$(od -An -tx2 -j4 "$vars/BootCurrent-8be4df61-93ca-11d2-aa0d-00e098032b8c" | tr -d ' \n' | tr a-f A-F)
+		# Two words of attributes first. In efivarfs nobody can seek, and busybox's od -j does not notice.
+		current=$(od -An -tx2 "$vars/BootCurrent-8be4df61-93ca-11d2-aa0d-00e098032b8c" | tr -s ' ' | cut -d ' ' -f 4 | tr a-f A-F)
 		[ "$current" = "$2" ] || fail "the firmware started entry $current and not $2"
 		[ ! -e "$vars/BootNext-8be4df61-93ca-11d2-aa0d-00e098032b8c" ] || fail 'BootNext is still set'
 	else
