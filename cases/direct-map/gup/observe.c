@@ -58,14 +58,22 @@ static u8 *map_hidden(void)
 	return p;
 }
 
+/* Work that is left for the task, as io_uring does when a ring ends, interrupts it. */
+static void allocate(int fd)
+{
+	while (gmem_allocate(fd, 0, TWO_PAGES))
+		if (errno != EINTR)
+			setup_failed("allocating memory", errno);
+}
+
 /* Memory that was allocated, and of which a part was punched out and allocated again. */
 static u8 *map_hidden_used(void)
 {
 	int fd;
 	u8 *p = map_gmem(GMEM_UNMAPPED, &fd);
 
-	if (gmem_allocate(fd, 0, TWO_PAGES) || touch_write(p, 1).signal ||
-	    gmem_punch(fd, 0, PAGE_SIZE))
+	allocate(fd);
+	if (touch_write(p, 1).signal || gmem_punch(fd, 0, PAGE_SIZE))
 		setup_failed("a file with a hole", errno);
 	close(fd);
 	return p;
