@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a case says of itself (case.json) and what a series promises (series.json). Shapes are checked by
 // results/schema/{case,series}.schema.json before they become these types.
+import type { Known } from './contract.ts';
 import type { Verdict } from './result.ts';
 
 export interface Guard {
@@ -15,6 +16,12 @@ export interface Selftest {
   arguments: string[];
 }
 
+/** A report in the kernel log that upstream makes by chance, when the case comes at the right moment. */
+export interface KnownSplat extends Known {
+  /** Its title, as it is reported: no line, no address. */
+  splat: string;
+}
+
 export interface CaseManifest {
   title: string;
   guards: Guard[];
@@ -27,6 +34,7 @@ export interface CaseManifest {
   control: string | null;
   tags: string[];
   fixes: string[];
+  known?: KnownSplat[];
   /** The case is this program; without it, it is one of kvm-cases. */
   selftest?: Selftest;
   /** Only cases of the topic `self`: what a working harness must say of it. */

@@ -89,6 +89,8 @@ export interface SplatResult {
   late: boolean;
   /** A stall on an emulated host that did not come back on a fresh boot. */
   discounted: boolean;
+  /** Upstream makes it, too, at times. */
+  known?: { commit?: string; seen?: string; why: string };
 }
 
 export interface TestResult {

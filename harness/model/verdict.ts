@@ -2,7 +2,7 @@
 // The only place where verdicts are made: evidence in, verdict and reason out. The order of the steps below is the
 // verdict table of ARCHITECTURE.md; first match wins.
 import type { Invariant } from './contract.ts';
-import type { Unmet } from './manifest.ts';
+import type { KnownSplat, Unmet } from './manifest.ts';
 import { type Folded, tripleFaulted } from './observation.ts';
 import {
   type InvariantResult,
@@ -79,6 +79,7 @@ export function judgeCase(
   invariants: readonly Invariant[],
   contractProblems: readonly string[],
   check: Check,
+  knownSplats: readonly KnownSplat[] = [],
 ): CaseVerdict {
   const { unmet, attempts, facts } = evidence;
   if (unmet !== undefined) return judgeUnmet(unmet, facts);
@@ -88,7 +89,7 @@ export function judgeCase(
     return { verdict: 'miss', reason, invariants: [], splats: [] };
   }
   const judge = (attempt: Attempt, discountStalls: boolean) =>
-    judgeAttempt(attempt, facts, invariants, contractProblems, check, discountStalls);
+    judgeAttempt(attempt, facts, invariants, contractProblems, check, { discountStalls, known: knownSplats });
   if (second === undefined) return judge(first, false);
   const again = judge(second, false);
   // What an emulator does by itself counts only when it comes back: alone on a fresh boot, all has to be well.
@@ -126,9 +127,9 @@ function judgeAttempt(
   invariants: readonly Invariant[],
   contractProblems: readonly string[],
   check: Check,
-  discountStalls: boolean,
+  excused: ExcusedSplats,
 ): CaseVerdict {
-  const splats = splatsOf(attempt, discountStalls);
+  const splats = splatsOf(attempt, excused);
   const document = { facts: { ...facts, case: attempt.folded.facts }, obs: attempt.folded.obs };
   const sound = contractProblems.length === 0;
   const judged = sound ? invariants.flatMap((invariant) => judgeInvariant(invariant, document, check)) : [];
@@ -143,7 +144,7 @@ function judgeAttempt(
   });
 
   const { death } = attempt;
-  const broke = splats.some((splat) => !splat.discounted);
+  const broke = splats.some(counts);
   if (death?.kind === 'taken' && !broke) return verdict('miss', { code: 'no-host', text: death.detail });
   if (death?.kind === 'unlinked' && !broke) return verdict('error', { code: 'log-lost', text: death.detail });
 
@@ -156,7 +157,8 @@ function judgeAttempt(
   if (unexplained.length > 0) return verdict('fail', { code: 'invariant', text: ruleList(unexplained) });
 
   if (trouble !== undefined) return verdict('error', trouble);
-  if (broken.length > 0) return verdict('fail', { code: 'known', text: ruleList(broken) });
+  const known = [...(broken.length > 0 ? [ruleList(broken)] : []), ...knownTitles(splats)];
+  if (known.length > 0) return verdict('fail', { code: 'known', text: known.join('; ') });
   return verdict('pass', { code: 'ok', text: `${judged.length} invariants hold` });
 }
 
@@ -220,21 +222,41 @@ function judgeInvariant(invariant: Invariant, document: FoldedDocument, check: C
   ];
 }
 
-function splatsOf(attempt: Attempt, discountStalls: boolean): SplatResult[] {
-  return attempt.splats.map(({ splat, late }) => ({
-    kind: splat.kind,
-    title: splat.title,
-    fingerprint: splat.fingerprint,
-    late,
-    discounted: discountStalls && isStall(splat),
-  }));
+interface ExcusedSplats {
+  discountStalls: boolean;
+  known: readonly KnownSplat[];
+}
+
+function splatsOf(attempt: Attempt, excused: ExcusedSplats): SplatResult[] {
+  return attempt.splats.map(({ splat, late }) => {
+    const { splat: _, ...known } = excused.known.find((one) => one.splat === splat.title) ?? {
+      splat: '',
+      why: '',
+    };
+    return {
+      kind: splat.kind,
+      title: splat.title,
+      fingerprint: splat.fingerprint,
+      late,
+      discounted: excused.discountStalls && isStall(splat),
+      ...(known.why === '' ? {} : { known }),
+    };
+  });
+}
+
+function counts(splat: SplatResult): boolean {
+  return !splat.discounted && splat.known === undefined;
+}
+
+function knownTitles(splats: readonly SplatResult[]): string[] {
+  return [...new Set(splats.filter((splat) => splat.known !== undefined).map((splat) => splat.title))];
 }
 
 // The kernel broke, or nearly so: no invariant is needed to see it.
 function hostFailure(attempt: Attempt, splats: readonly SplatResult[]): Reason | undefined {
   const { death, folded } = attempt;
   const during = lastStep(folded);
-  const counted = splats.filter((splat) => !splat.discounted);
+  const counted = splats.filter(counts);
   if (death !== undefined) {
     const title = counted[0] === undefined ? '' : `: ${counted[0].title}`;
     return { code: 'host-died', text: `${death.detail}${title}${during}` };

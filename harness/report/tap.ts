@@ -38,8 +38,9 @@ export function testName(test: TestResult): string {
 export function excuseOf(test: TestResult, hasSeries: boolean): string | undefined {
   if (test.counts) return undefined;
   const failed = test.invariants.filter((one) => one.verdict === 'fail');
-  const commits = [...new Set(failed.flatMap((one) => one.known?.commit ?? []))];
-  const releases = [...new Set(failed.flatMap((one) => one.known?.seen ?? []))];
+  const known = [...failed, ...test.splats];
+  const commits = [...new Set(known.flatMap((one) => one.known?.commit ?? []))];
+  const releases = [...new Set(known.flatMap((one) => one.known?.seen ?? []))];
   if (test.reason.code === 'known' && commits.length + releases.length > 0) return knownBy(commits, releases);
   if (test.comparison === 'same-failure') return 'also on base';
   return hasSeries && test.kernel === 'base' ? 'on base, not of the series' : undefined;

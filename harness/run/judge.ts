@@ -190,7 +190,13 @@ async function judgeUnit(
   }
   const { evidence, record } = await readEvidence(run, run.unit(unit), facts, why);
   const { contract } = parsed;
-  const verdict = judgeCase(evidence, contract.invariants, contract.problems, parsed.check);
+  const verdict = judgeCase(
+    evidence,
+    contract.invariants,
+    contract.problems,
+    parsed.check,
+    file.manifest.known,
+  );
   const own = evidence.attempts[0]?.folded.end?.own_us;
   return {
     ...test,

@@ -1,99 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // Every row of the verdict table, and which row wins over which.
 import t from 'tap';
-import type { Invariant } from '../../model/contract.ts';
-import { foldObservations } from '../../model/observation.ts';
-import type { Splat, SplatKind } from '../../model/splat.ts';
-import { type Attempt, type CaseEvidence, type Check, judgeCase } from '../../model/verdict.ts';
-
-/** What the made-up check says of an invariant is in its schema. */
-type Say = 'holds' | 'missing' | 'violated' | 'observed' | 'not-here';
-
-function invariant(say: Say, more: Partial<Invariant> = {}): Invariant {
-  return {
-    key: 'a.step',
-    id: 'X-01',
-    rule: 'the step returns zero',
-    observe: 'a.step',
-    path: ['obs', 'a.step'],
-    schema: { say },
-    conditions: [],
-    control: false,
-    volatile: [],
-    ...more,
-  };
-}
-
-const checkSaid: Check = ({ schema, observe }, document) => {
-  if (schema['say'] === 'not-here') return undefined;
-  if (schema['say'] === 'holds') return { state: 'holds' };
-  if (schema['say'] === 'missing') return { state: 'missing' };
-  const seen = schema['say'] === 'observed' ? document.obs[observe] : -1;
-  if (seen !== undefined && (seen as { right?: boolean }).right === true) return { state: 'holds' };
-  return { state: 'violated', expected: { const: 0 }, observed: seen, violations: ['must be 0'] };
-};
-const OBSERVED = '{"observe":"a.step","right":true}';
-
-const DONE = '{"end":{"status":"done","marker":true}}';
-
-/** One execution; `lines` are what it printed. */
-function attempt(lines: string[], more: Partial<Attempt> = {}): Attempt {
-  return {
-    folded: foldObservations(lines.map((line) => `${line}\n`).join('')),
-    overdue: false,
-    death: undefined,
-    splats: [],
-    drained: true,
-    lostRecords: 0,
-    trouble: undefined,
-    ...more,
-  };
-}
-
-function splat(kind: SplatKind, where = 'kvm_gmem_bind'): { splat: Splat; late: boolean } {
-  const title = `a ${kind} in ${where}`;
-  return {
-    splat: { kind, title, fingerprint: `${kind}: ${where}`, functions: [where], line: 0, end: 1 },
-    late: false,
-  };
-}
-
-interface Setup {
-  attempts?: Attempt[];
-  invariants?: Invariant[];
-  problems?: string[];
-  evidence?: Partial<CaseEvidence>;
-}
-
-function judge(setup: Setup) {
-  const evidence: CaseEvidence = {
-    unmet: undefined,
-    attempts: setup.attempts ?? [attempt([DONE])],
-    notAttempted: undefined,
-    facts: {},
-    ...setup.evidence,
-  };
-  return judgeCase(evidence, setup.invariants ?? [invariant('holds')], setup.problems ?? [], checkSaid);
-}
-
-function check(what: string, setup: Setup, expected: string, text?: RegExp): void {
-  const { verdict, reason } = judge(setup);
-  t.equal(`${verdict} ${reason.code}`, expected, what);
-  if (text !== undefined) t.match(reason.text, text, `${what}: ${String(text)}`);
-}
-
-const HOLDS = invariant('holds');
-const BROKEN = invariant('violated');
-const MISSING = invariant('missing', { observe: 'b.step' });
-const CONTROL = invariant('violated', { control: true });
-const KNOWN = invariant('violated', { known: { commit: 'abc123', why: 'fixed upstream' } });
-const DEATH = { kind: 'exited', detail: 'QEMU exited with 0' } as const;
-const BUSY = '{"attempt":"punch.while_mapped"}';
-const STUCK = '{"observe":"a.step","returned":false}';
-const FAULT = '{"fault":{"signal":"SIGBUS","address":"0x10"}}';
-const SETUP = '{"setup":{"call":"KVM_CREATE_VM","errno":"ENOENT"}}';
-const end = (status: string, more = '') => `{"end":{"status":"${status}"${more}}}`;
-const many = (lines: string[], more: Partial<Attempt> = {}): Setup => ({ attempts: [attempt(lines, more)] });
+import { judgeCase } from '../../model/verdict.ts';
+import {
+  attempt,
+  BROKEN,
+  BUSY,
+  CONTROL,
+  check,
+  DEATH,
+  DONE,
+  end,
+  FAULT,
+  HOLDS,
+  invariant,
+  judge,
+  KNOWN,
+  MISSING,
+  many,
+  SETUP,
+  STUCK,
+  splat,
+} from './judged.ts';
 
 // --- one row each ---
 
@@ -204,102 +132,6 @@ check('lost log over known', { ...many([DONE], { lostRecords: 3 }), invariants: 
 check('setup over timeout', many([SETUP, end('timeout')]), 'error setup');
 check('timeout over no end', many([], { overdue: true }), 'error timeout');
 check('control over missing', { invariants: [MISSING, CONTROL] }, 'error control');
-
-// --- the second look ---
-
-const OVERDUE = attempt([], { overdue: true });
-const LATE = attempt([end('timeout')]);
-const WELL = attempt([DONE]);
-const twice = (first: Attempt, second: Attempt, emulated = true): Setup => ({
-  attempts: [first, second],
-  evidence: { facts: { emulated } },
-});
-
-check('timed out twice', twice(OVERDUE, LATE), 'error hang', /timed out twice/);
-check('timed out once', twice(LATE, WELL), 'error timeout', /alone on a fresh boot it ended in time/);
-check('the second look kills the host', twice(LATE, attempt([], { death: DEATH })), 'fail host-died');
-check(
-  'the second look shows a splat',
-  twice(OVERDUE, attempt([DONE], { splats: [splat('oops')] })),
-  'fail splat',
-);
-check('the second look gets stuck', twice(LATE, attempt([STUCK, end('stuck')])), 'fail stuck');
-
-const stalled = (where: string, kind: SplatKind = 'stall') =>
-  attempt([DONE], { splats: [splat(kind, where)] });
-check('a stall that does not come back', twice(stalled('a'), WELL), 'pass ok');
-check('a stall that comes back', twice(stalled('a'), stalled('a')), 'fail splat');
-check('a stall that comes back elsewhere', twice(stalled('a'), stalled('b')), 'fail splat', /in a/);
-check('a stall on hardware', twice(stalled('a'), WELL, false), 'fail splat');
-check('a stall that nobody looked at again', { ...many([DONE], { splats: [splat('stall')] }) }, 'fail splat');
-check('a stall, then a timeout', twice(stalled('a'), attempt([end('timeout')])), 'fail splat');
-check('a stall, then a hung task', twice(stalled('a'), stalled('a', 'hung-task')), 'fail splat');
-check('a hung task that does not come back', twice(stalled('a', 'hung-task'), WELL), 'fail splat');
-check('a hard lockup that does not come back', twice(stalled('a', 'hard-lockup'), WELL), 'fail splat');
-check('a stall, then the host dies', twice(stalled('a'), attempt([], { death: DEATH })), 'fail host-died');
-check(
-  'emulated has to be true, not truthy',
-  {
-    attempts: [stalled('a'), WELL],
-    evidence: { facts: { emulated: 'yes' } },
-  },
-  'fail splat',
-);
-
-const FAULTED = '{"fact":"triple_fault","value":true}';
-const faulted = (lines: string[], more: Partial<Attempt> = {}) => attempt([FAULTED, ...lines], more);
-const faultedThen = (second: Attempt, invariants = [HOLDS], emulated = true): Setup => ({
-  ...twice(faulted([SETUP, end('setup')]), second, emulated),
-  invariants,
-});
-check('a triple fault that does not come back', faultedThen(WELL), 'pass ok', /at first a guest ended/);
-check('a triple fault that comes back', faultedThen(faulted([SETUP, end('setup')])), 'error setup');
-check('a triple fault that comes back and harms nothing', faultedThen(faulted([DONE])), 'error setup');
-check('a triple fault, then a rule that is broken', faultedThen(WELL, [BROKEN]), 'fail invariant');
-const broken = (observed: unknown): Setup => ({
-  ...twice(
-    faulted([JSON.stringify({ observe: 'a.step', ...(observed as object) }), DONE]),
-    attempt([OBSERVED, DONE]),
-  ),
-  invariants: [invariant('observed')],
-});
-check(
-  'a rule that is broken by a triple fault alone',
-  broken({ exit: 'shutdown' }),
-  'pass ok',
-  /at first a guest/,
-);
-check('a rule that is broken beside a triple fault', broken({ exit: 'done', value: 1 }), 'fail invariant');
-check(
-  'a silent control beside a triple fault',
-  {
-    ...twice(faulted([DONE]), attempt([OBSERVED, DONE])),
-    invariants: [invariant('observed', { control: true })],
-  },
-  'pass ok',
-);
-check('a triple fault on hardware', faultedThen(WELL, [HOLDS], false), 'error setup');
-check('a triple fault that nobody looked at again', many([FAULTED, SETUP, end('setup')]), 'error setup');
-check('a triple fault, then a timeout', faultedThen(LATE), 'error timeout', /^timed out, alone/);
-check(
-  'a triple fault, then a splat',
-  faultedThen(attempt([DONE], { splats: [splat('oops')] })),
-  'fail splat',
-);
-check(
-  'a triple fault beside a splat',
-  twice(faulted([DONE], { splats: [splat('warning')] }), WELL),
-  'fail splat',
-);
-check('a triple fault beside a stuck step', twice(faulted([STUCK, end('stuck')]), WELL), 'fail stuck');
-check('a triple fault beside a timeout', twice(faulted([end('timeout')]), WELL), 'error timeout');
-check('a triple fault that harms nothing', twice(faulted([DONE]), WELL), 'pass ok', /^1 invariants hold$/);
-
-t.test('a discounted stall stays on record', async (t) => {
-  t.same(judge(twice(stalled('a'), WELL)).splats, [
-    { kind: 'stall', title: 'a stall in a', fingerprint: 'stall: a', late: false, discounted: true },
-  ]);
-});
 
 // --- what is said of each invariant ---
 
