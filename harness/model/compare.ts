@@ -75,9 +75,7 @@ function compareTest(
   const gone = vanished(base, test);
   const result = withdrawn(gone, hangIsRegression(base, { ...test, invariants: [...invariants, ...gone] }));
   const comparison =
-    gone.some((one) => one.counts) && result.reason.code === 'promised'
-      ? 'vanished'
-      : compareWhole(base, result);
+    gone.some(isWithdrawn) && result.reason.code === 'promised' ? 'vanished' : compareWhole(base, result);
   const countsFail = result.verdict === 'fail' && comparison !== 'same-failure';
   return {
     ...result,
@@ -102,9 +100,13 @@ function vanished(base: TestResult | undefined, test: TestResult): InvariantResu
     });
 }
 
+function isWithdrawn(invariant: InvariantResult): boolean {
+  return invariant.comparison === 'vanished' && invariant.counts;
+}
+
 function withdrawn(gone: readonly InvariantResult[], test: TestResult): TestResult {
-  const counted = gone.filter((invariant) => invariant.counts);
-  if (test.verdict !== 'pass' || counted.length === 0) return test;
+  const counted = gone.filter(isWithdrawn);
+  if ((test.verdict !== 'pass' && !isChance(test)) || counted.length === 0) return test;
   const some = counted.slice(0, 6).map((invariant) => `${invariant.id} (${invariant.observe})`);
   const more = counted.length > some.length ? ` and ${counted.length - some.length} more` : '';
   const text = `the base is judged by rules that do not apply to this kernel any more: ${some.join(', ')}${more}`;
@@ -146,7 +148,7 @@ function compareByInvariants(base: TestResult, test: TestResult): Comparison {
     if (has(comparison)) return base.verdict === 'pass' ? 'regression' : comparison;
   }
   const more = test.trouble !== undefined && test.trouble.code !== base.trouble?.code;
-  const unjudged = test.invariants.some((invariant) => invariant.comparison === 'unknown');
+  const unjudged = test.invariants.some((one) => one.comparison === 'unknown' || isWithdrawn(one));
   return more || unjudged ? 'different-failure' : 'same-failure';
 }
 

@@ -155,7 +155,7 @@ t.test('a discounted stall stays on record', async (t) => {
 });
 
 t.test('what upstream makes by chance says nothing of a series, whether it came here or there', async (t) => {
-  const looked = (kernel: 'base' | 'series', where?: string): TestResult => ({
+  const looked = (kernel: 'base' | 'series', where?: string, more: Setup = {}): TestResult => ({
     id: `${kernel}/qemu/memslot/update-gap`,
     kernel,
     host: 'qemu',
@@ -164,7 +164,7 @@ t.test('what upstream makes by chance says nothing of a series, whether it came 
     round: 1,
     title: 'a gap',
     counts: false,
-    ...judge(where === undefined ? {} : excusing(warned(where))),
+    ...judge(where === undefined ? more : excusing(warned(where), more)),
   });
   const held = (base: TestResult[], series: TestResult) => {
     const { verdict, comparison, counts } = compareKernels([...base, series], () => []).at(-1) ?? series;
@@ -177,4 +177,13 @@ t.test('what upstream makes by chance says nothing of a series, whether it came 
   t.equal(held([chance], looked('series')), 'pass unchanged', 'it is no fix');
   t.equal(held([chance], looked('series', 'elsewhere')), 'fail different-failure counts');
   t.equal(held([well], looked('series', 'elsewhere')), 'fail regression counts');
+  const withdrawn = { ...HOLDS, key: 'b.step', observe: 'b.step' };
+  const more = looked('base', undefined, { invariants: [HOLDS, withdrawn] });
+  t.equal(held([more], looked('series', 'known_place')), 'fail vanished counts', 'a rule was withdrawn');
+  const both = looked('base', undefined, { invariants: [KNOWN, withdrawn] });
+  t.equal(
+    held([both], looked('series', undefined, { invariants: [KNOWN] })),
+    'fail different-failure counts',
+    'a rule was withdrawn beside a failure that is the same',
+  );
 });
