@@ -2,6 +2,7 @@
 // The result document: what judge writes and every reporter reads. Its shape on disk is
 // results/schema/result.schema.json; a test compares the two.
 
+import type { Known } from './contract.ts';
 import type { KernelAfter } from './host-config.ts';
 
 /** KCIDB's words: fail is the kernel's fault, error the test's, miss ours, skip nobody's. */
@@ -74,7 +75,7 @@ export interface InvariantResult {
   observed?: unknown;
   /** Why the schema refused it, one entry a violated keyword. */
   violations?: string[];
-  known?: { commit?: string; seen?: string; why: string };
+  known?: Known;
   /** Present when the pass proves little on this host. */
   evidence?: { strength: 'weak'; why: string };
   comparison?: Comparison;
@@ -90,7 +91,7 @@ export interface SplatResult {
   /** A stall on an emulated host that did not come back on a fresh boot. */
   discounted: boolean;
   /** Upstream makes it, too, at times. */
-  known?: { commit?: string; seen?: string; why: string };
+  known?: Known;
 }
 
 export interface TestResult {

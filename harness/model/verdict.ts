@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The only place where verdicts are made: evidence in, verdict and reason out. The order of the steps below is the
 // verdict table of ARCHITECTURE.md; first match wins.
-import type { Invariant } from './contract.ts';
+import type { Invariant, Known } from './contract.ts';
 import type { KnownSplat, Unmet } from './manifest.ts';
 import { type Folded, tripleFaulted } from './observation.ts';
 import {
@@ -229,19 +229,20 @@ interface ExcusedSplats {
 
 function splatsOf(attempt: Attempt, excused: ExcusedSplats): SplatResult[] {
   return attempt.splats.map(({ splat, late }) => {
-    const { splat: _, ...known } = excused.known.find((one) => one.splat === splat.title) ?? {
-      splat: '',
-      why: '',
-    };
+    const known = excused.known.find((one) => one.splat === splat.title);
     return {
       kind: splat.kind,
       title: splat.title,
       fingerprint: splat.fingerprint,
       late,
       discounted: excused.discountStalls && isStall(splat),
-      ...(known.why === '' ? {} : { known }),
+      ...(known === undefined ? {} : { known: withoutTitle(known) }),
     };
   });
+}
+
+function withoutTitle({ splat: _title, ...known }: KnownSplat): Known {
+  return known;
 }
 
 function counts(splat: SplatResult): boolean {
