@@ -10,6 +10,7 @@ import { type Folded, foldObservations, tripleFaulted } from '../model/observati
 import { findSplats, isStall, type Splat } from '../model/splat.ts';
 import type { Death } from '../model/verdict.ts';
 import type { KmsgLine, KmsgMark, KmsgStream } from './kmsg-stream.ts';
+import { howItEnded } from './machine-end.ts';
 
 export interface CaseRun {
   id: string;
@@ -54,8 +55,6 @@ const ALIVE_MS = 2000;
 const DRAIN_MS = 2000;
 /** What each of them gets on top for a slow host, times its scale: most of it is latency, not work. */
 const SLOW_MS = 500;
-/** Time in which a machine whose connection is gone says how it ended: a driver may have to look for it. */
-const HOW_IT_ENDED_MS = 60_000;
 /** A dying machine goes on printing after its first bad line. */
 const LAST_WORDS_MS = 400;
 /** The channel of a case that has printed its end may stay open: a stuck task still holds it. */
@@ -102,7 +101,7 @@ async function capture(clock: Clock, machine: Machine, kmsg: KmsgStream, run: Ca
   let death: Death | undefined = died;
   let overdue = false;
   const first = died === undefined ? await finished : undefined;
-  if (first?.lost === true) death = (await orTimeout(clock, HOW_IT_ENDED_MS, machine.died)) ?? lostLink();
+  if (first?.lost === true) death = (await howItEnded(clock, machine)) ?? lostLink();
   else if (first?.timedOut === true) {
     overdue = true;
     if (!(await isAlive(clock, machine, run.timeScale))) {
@@ -177,8 +176,8 @@ export function whyReboot(capture: Capture): string | undefined {
 export function deservesSecondLook(capture: Capture, emulated: boolean): boolean {
   if (capture.death !== undefined) return false;
   if (capture.overdue || capture.folded.end?.status === 'timeout') return true;
-  if (emulated && tripleFaulted(capture.folded)) return true;
-  return emulated && capture.splats.length > 0 && capture.splats.every(isStall);
+  const onlyStalls = capture.splats.length > 0 && capture.splats.every(isStall);
+  return emulated && (onlyStalls || tripleFaulted(capture.folded));
 }
 
 // --- internal ---

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // One command of the user's on a machine that was booted for it.
-import { type Clock, interruption, within } from '../effects/clock.ts';
+import { type Clock, interruption } from '../effects/clock.ts';
 import type { RemoteResult } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
 import type { Machine } from '../hosts/host.ts';
-
-/** In which a machine whose connection broke says how it ended: a driver may have to look for it. */
-const HOW_IT_ENDED_MS = 60_000;
+import { howItEnded } from './machine-end.ts';
 
 export interface OneCommand {
   clock: Clock;
@@ -23,17 +21,17 @@ export interface OneCommand {
  * @throws InfraError `host-lost` saying how the machine ended; InterruptedError
  */
 export async function oneCommand(machine: Machine, o: OneCommand): Promise<RemoteResult> {
-  const died = machine.died.then(({ detail }): never => {
+  const gone = (detail: string): never => {
     throw new InfraError({ code: 'host-lost', message: `${o.host} is gone: ${detail}` });
-  });
+  };
+  const died = machine.died.then(({ detail }) => gone(detail));
   // It also ends when the command is over and the machine is closed.
   died.catch(() => {});
   const run = machine.exec(o.command, { timeoutMs: o.timeoutMs, onStdout: o.onStdout });
   // A connection that broke is known before anybody has looked what became of the machine.
   const done = run.then(async (result) => {
     if (!result.lost) return result;
-    await within(o.clock, HOW_IT_ENDED_MS, died);
-    throw new InfraError({ code: 'host-lost', message: `${o.host} is gone: the connection broke` });
+    return gone((await howItEnded(o.clock, machine))?.detail ?? 'the connection broke');
   });
   const stopped = interruption(o.signal);
   try {
