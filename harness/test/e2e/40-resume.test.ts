@@ -26,7 +26,9 @@ t.test('kill -9 in the middle of a case, then resume', async (t) => {
   t.match(judged.stdout, /the runner ended while it ran/);
 
   const resumed = await start(['resume', run]);
-  const result = JSON.parse(await readFile(path.join(run, 'result.json'), 'utf8')) as ResultDocument;
+  const written = await readFile(path.join(run, 'result.json'), 'utf8').catch(() => undefined);
+  if (written === undefined) return t.fail(`there is no result: ${resumed.stderr.slice(-2000)}`);
+  const result = JSON.parse(written) as ResultDocument;
   t.same(counted(result), [], 'nothing counts against the run');
   t.equal(resumed.exitCode, 0, resumed.stderr.slice(-2000));
   t.notMatch(resumed.stderr, /gmem\/bind: done/, 'what was over is not run again');

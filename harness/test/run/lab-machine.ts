@@ -4,7 +4,8 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Test } from 'tap';
-import { type ShellHost, startShellHost, withoutGuard } from '../hosts/metal/shell-host.ts';
+import { answer, KNOWN, type ShellHost, startShellHost, withoutGuard } from '../hosts/metal/shell-host.ts';
+import { SURVEY, surveyText, TOOLS } from '../hosts/metal/survey-words.ts';
 import { withTemp } from '../temp.ts';
 
 export interface LabMachine extends ShellHost {
@@ -17,23 +18,12 @@ export interface LabMachine extends ShellHost {
   program(name: string, script: string): void;
 }
 
-const SURVEY: readonly [string, string][] = [
-  ['system', 'Linux'],
-  ['release', '6.1.0-50-amd64'],
-  ['arch', 'x86_64'],
-  ['uid', '0'],
-  ['vendor', 'AuthenticAMD'],
-  ['virtualization', 'svm'],
-  ['memory_kib', '16000000'],
-  ['kvm', 'yes'],
-  ['free_kib', '9000000'],
-  ['writable', 'yes'],
-  ['kexec', 'yes'],
-  ['host_key', '/etc/ssh/ssh_host_ed25519_key'],
-  ['net_address', '192.0.2.7/24'],
-  ['watchdog', '/dev/watchdog'],
-  ['watchdog_is', 'iTCO_wdt'],
-];
+const SAYS: Readonly<Record<string, string>> = {
+  ...SURVEY,
+  release: KNOWN,
+  watchdog: '/dev/watchdog',
+  watchdog_is: 'iTCO_wdt',
+};
 
 export function checkMachine(
   t: Test,
@@ -48,17 +38,11 @@ export function checkMachine(
       mkdirSync(bin);
       const before = process.env['PATH'] ?? '';
       process.env['PATH'] = `${bin}:${before}`;
-      const says = new Map(SURVEY);
-      const tools = new Set(['kexec', 'systemctl', 'sha256sum', 'cpio', 'ip']);
-      const there = await startShellHost(folder, ({ command, channel }) => {
-        if (withoutGuard(command, path.join(folder, 'kvm-hil')) !== 'sh -s --') return false;
-        const lines = [...says].map(([name, value]) => `${name}=${value}\n`);
-        for (const tool of tools) lines.push(`tool_${tool}=yes\n`);
-        channel.resume();
-        channel.write(`${lines.join('')}complete=yes\n`);
-        channel.exit(0);
-        channel.end();
-        return true;
+      const says = new Map(Object.entries(SAYS));
+      const tools = new Set(TOOLS);
+      const there = await startShellHost(folder, (session) => {
+        if (withoutGuard(session.command, path.join(folder, 'kvm-hil')) !== 'sh -s --') return false;
+        return answer(session, `${surveyText(Object.fromEntries(says), tools)}complete=yes\n`);
       });
       const program = (name: string, script: string) => {
         writeFileSync(path.join(bin, name), `#!/bin/sh\n${script}\n`);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // As metal-faults, by another way into the kernel and another way back: through the boot loader, with a console that takes keys.
 import t from 'tap';
-import { GRUB } from '../hosts/metal/played-loader.ts';
 import type { PlayedSetup } from '../hosts/metal/played-setup.ts';
 import { MACHINE_FAULTS } from '../hosts/metal/played-words.ts';
+import { GRUB } from '../hosts/metal/survey-words.ts';
 import { check, checkBlame, EVERY_STEP, isAsked, runWith } from './faulty-run.ts';
 import { verdictsOf } from './fixture.ts';
 

@@ -15,8 +15,8 @@ import {
   bootRequest,
   KNOWN,
   OURS,
+  READY,
   type ShellHost,
-  SURVEY,
   shortWaits,
   startShellHost,
   withoutGuard,
@@ -58,7 +58,7 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>, more: 
         const bootId = `boot-${machine.boots}`;
         if (command === 'sh -s --')
           return say(
-            machine.cutShort ? 'system=Linux\n' : `${SURVEY}release=${machine.release}\nboot_id=${bootId}\n`,
+            machine.cutShort ? 'system=Linux\n' : `${READY}release=${machine.release}\nboot_id=${bootId}\n`,
           );
         if (command.startsWith('sh -s -- /var/lib/kvm-hil/images/.own')) {
           writeFileSync(path.join(folder, 'kvm-hil', 'images', '.own'), 'own');

@@ -2,17 +2,6 @@
 // The boot loader and the firmware of a machine that is played: what once.sh finds there, and where dying kernels write.
 import type { RemoteResult } from '../../../effects/ssh.ts';
 
-/** In a survey: all that boot method once wants. */
-export const GRUB: Readonly<Record<string, string>> = {
-  'tool_grub-reboot': 'yes',
-  'tool_grub-editenv': 'yes',
-  grub: '/boot/grub/grub.cfg',
-  grubenv: '/boot/grub/grubenv',
-  grub_on: '/dev/sda2',
-  grub_fs: 'ext4',
-  grub_once: 'yes',
-};
-
 export class PlayedLoader {
   /** What once.sh wrote has not been taken away. */
   armed = false;

@@ -14,7 +14,8 @@ import { PlayedLease } from './played-lease.ts';
 import { PlayedLoader } from './played-loader.ts';
 import { PlayedModules } from './played-modules.ts';
 import { type PlayedSetup, playedHost } from './played-setup.ts';
-import { LOOKS, type MachineFault, SURVEY, withoutGuards, words } from './played-words.ts';
+import { LOOKS, type MachineFault, withoutGuards, words } from './played-words.ts';
+import { SURVEY, surveyText, TOOLS } from './survey-words.ts';
 
 type Kernel = 'known' | 'ours' | 'other';
 
@@ -259,8 +260,7 @@ export class PlayedMachine {
       ...this.loader.says(),
       ...this.setup.says,
     };
-    const lines = Object.entries(says).filter(([, value]) => value !== '');
-    return `${lines.map(([name, value]) => `${name}=${value}\n`).join('')}complete=yes\n`;
+    return `${surveyText(says, TOOLS)}complete=yes\n`;
   }
 
   private reset(say: (text: string) => RemoteResult): RemoteResult {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// What is said between the metal driver and a machine that is played: its survey, commands, the ways in which it goes wrong.
+// What is said between the metal driver and a machine that is played: commands, the ways in which it goes wrong.
 
 export const MACHINE_FAULTS = [
   /** The network is gone for 20 seconds. */
@@ -26,26 +26,6 @@ export const MACHINE_FAULTS = [
 ] as const;
 export type MachineFault = (typeof MACHINE_FAULTS)[number];
 
-export const SURVEY: Readonly<Record<string, string>> = {
-  system: 'Linux',
-  arch: 'x86_64',
-  uid: '0',
-  vendor: 'AuthenticAMD',
-  model: 'a machine of a test',
-  virtualization: 'svm',
-  memory_kib: '16000000',
-  kvm: 'yes',
-  free_kib: '9000000',
-  writable: 'yes',
-  tool_kexec: 'yes',
-  tool_systemctl: 'yes',
-  tool_sha256sum: 'yes',
-  tool_cpio: 'yes',
-  tool_ip: 'yes',
-  kexec: 'yes',
-  host_key: '/etc/ssh/ssh_host_ed25519_key',
-  net_address: '192.0.2.7/24',
-};
 /** What changes nothing. lease.sh looks for itself. */
 export const LOOKS = /^(?:sh -s -- \S+\/lease |cat \/proc\/|uname -r$)/;
 

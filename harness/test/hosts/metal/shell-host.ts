@@ -10,31 +10,14 @@ import { runningImage } from '../../../hosts/local.ts';
 import type { LabHost } from '../../../model/lab.ts';
 import { labHosts } from '../../../model/lab.ts';
 import { type Session, startServer, type TestServer } from '../../effects/ssh-server.ts';
+import { SURVEY, surveyText, TOOLS } from './survey-words.ts';
 
 /** The releases of its own kernel and of one under test. */
 export const KNOWN = '6.1.0-50-amd64';
 export const OURS = '7.3.4-kvmhil-0123456789';
 
 /** What a machine that lacks nothing says of itself, but for the boot loader, the release and the boot. */
-export const SURVEY = `system=Linux
-arch=x86_64
-uid=0
-vendor=AuthenticAMD
-virtualization=svm
-memory_kib=16000000
-kvm=yes
-free_kib=9000000
-writable=yes
-tool_systemctl=yes
-tool_sha256sum=yes
-tool_cpio=yes
-tool_ip=yes
-tool_kexec=yes
-kexec=yes
-host_key=/etc/ssh/ssh_host_ed25519_key
-net_address=192.0.2.7/24
-complete=yes
-`;
+export const READY = `${surveyText(SURVEY, TOOLS)}complete=yes\n`;
 
 /** Waits are short, deadlines are those of the inventory. */
 export const shortWaits: Clock = {

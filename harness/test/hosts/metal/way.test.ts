@@ -11,17 +11,8 @@ import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { BootMethod, LabHost } from '../../../model/lab.ts';
 import { checkHosts } from '../../../run/host-check.ts';
 import { caught, withTemp } from '../../temp.ts';
-import { answer, bootRequest, KNOWN, OURS, SURVEY, shortWaits, startShellHost } from './shell-host.ts';
-
-/** With GRUB on a file system that it can write to. */
-const LOADER = `tool_grub-reboot=yes
-tool_grub-editenv=yes
-grub=/boot/grub/grub.cfg
-grubenv=/boot/grub/grubenv
-grub_on=/dev/sda2
-grub_fs=ext4
-grub_once=yes
-`;
+import { answer, bootRequest, KNOWN, OURS, READY, shortWaits, startShellHost } from './shell-host.ts';
+import { GRUB, surveyText } from './survey-words.ts';
 
 interface Played {
   host: LabHost;
@@ -93,7 +84,9 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
         }
         if (command.endsWith('sh -s --')) {
           const pstore = `pstore=${m.pstore.join(' ')}\n`;
-          return say(`${SURVEY}${LOADER}${m.more}${pstore}release=${m.release}\nboot_id=${bootId}\n`);
+          return say(
+            `${READY}${surveyText(GRUB)}${m.more}${pstore}release=${m.release}\nboot_id=${bootId}\n`,
+          );
         }
         if (command.includes('cat /proc/sys/kernel/random/boot_id')) return say(`${bootId}\n${m.release}\n`);
         if (command.includes('pidof watchdog')) return say(m.armed);
