@@ -75,7 +75,7 @@ void emit(struct json *j)
 		_exit(CASE_EXIT_UNHEARD);
 }
 
-static void __attribute__((noreturn)) set_up(const char *what, int err,
+static void __attribute__((noreturn)) setup_line(const char *what, int err,
 					     const struct probe_exit *exit)
 {
 	char text[OBSERVE_LINE];
@@ -97,12 +97,12 @@ static void __attribute__((noreturn)) set_up(const char *what, int err,
 
 void setup_failed(const char *what, int err)
 {
-	set_up(what, err, NULL);
+	setup_line(what, err, NULL);
 }
 
 void setup_failed_in_guest(const char *what, const struct probe_exit *exit)
 {
-	set_up(what, exit->exit.err, exit);
+	setup_line(what, exit->exit.err, exit);
 }
 
 void fault_line(int sig, int code, u64 address)

@@ -3,15 +3,12 @@
  * A prefault is interrupted: by a signal that comes again and again, and by one
  * that comes while it waits for memory which somebody else is to bring.
  */
-#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <signal.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -19,6 +16,7 @@
 #include "prefault.h"
 #include "sigbus.h"
 #include "supervise.h"
+#include "uffd.h"
 
 #define GPA		GIB(1)
 #define LONG_PAGES	2048
@@ -98,25 +96,6 @@ static void *wait_for_page(void *arg)
 	return NULL;
 }
 
-/* A range of which pages up to WAITED_AT are there, and no more will come. */
-static int absent_behind(u8 *hva)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (u64)hva, .len = PAGES(WAIT_PAGES) },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	memset(hva, 1, PAGES(WAITED_AT));
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg)) {
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	return fd;
-}
-
 static void waiting(struct kvm_vcpu *vcpu, int uffd, const char *name, u64 first)
 {
 	struct waiter w = { .vcpu = vcpu, .first = first };
@@ -146,8 +125,11 @@ void prefault_signals(void)
 	struct kvm_vm *vm = vm_create(KVM_X86_DEFAULT_VM);
 	struct kvm_vcpu *vcpu = vcpu_create(vm);
 	u8 *hva = anon_pages(PAGES(WAIT_PAGES));
-	int uffd = absent_behind(hva);
+	int uffd;
 
+	/* No more than these will be there. */
+	memset(hva, 1, PAGES(WAITED_AT));
+	uffd = uffd_missing(hva, PAGES(WAIT_PAGES));
 	fact_bool("userfaultfd", uffd >= 0);
 	timer();
 	if (uffd >= 0) {

@@ -13,8 +13,7 @@ static void direct_map_gup_control(void)
 	gup_try_copies("ordinary", gup_map_ordinary);
 	gup_try_all("secret", gup_map_secret);
 	gup_try_copies("secret", gup_map_secret);
-	fact_bool("core_files", gup_cores_are_files());
-	if (gup_cores_are_files()) {
+	if (gup_can_core()) {
 		gup_try_core("ordinary", gup_map_ordinary);
 		gup_try_core("secret", gup_map_secret);
 	}

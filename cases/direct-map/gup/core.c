@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "gmem.h"
 #include "gup.h"
 #include "hostmem.h"
 #include "observe.h"
@@ -24,7 +24,7 @@
 #define WORDS		(PAGE_SIZE / 8)
 
 /* Whatever else a host does with dumps, such as to hand them to a program, is left to it. */
-bool gup_cores_are_files(void)
+static bool cores_are_files(void)
 {
 	char pattern[128] = "";
 	FILE *file = fopen(PATTERN, "re");
@@ -37,10 +37,12 @@ bool gup_cores_are_files(void)
 	return pattern[0] && !strpbrk(pattern, "|/@");
 }
 
-static void fill(u8 *page, u32 tag)
+bool gup_can_core(void)
 {
-	for (u32 i = 0; i < WORDS; i++)
-		((volatile u64 *)page)[i] = probe_pattern(tag, i);
+	bool can = cores_are_files();
+
+	fact_bool("core_files", can);
+	return can;
 }
 
 static void die(const char *folder, u8 *pages)
@@ -49,8 +51,8 @@ static void die(const char *folder, u8 *pages)
 	u8 *beside = anon_pages(PAGE_SIZE);
 	int filter = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
 
-	fill(beside, TAG_BESIDE);
-	fill(pages, TAG);
+	host_fill(beside, PAGE_SIZE, TAG_BESIDE);
+	host_fill(pages, PAGE_SIZE, TAG);
 	/* Every kind of mapping, whatever the host prefers. */
 	if (filter < 0 || write(filter, "0x1ff", 5) != 5 || setrlimit(RLIMIT_CORE, &all) ||
 	    chdir(folder))

@@ -25,8 +25,8 @@ void gup_try_all(const char *kind, u8 *(*map)(void));
 /* What else is true of memory of that kind: it is used by its owner as any other. */
 void gup_try_copies(const char *kind, u8 *(*map)(void));
 
-/* Whether the dump of a process that dies is a file in the folder where it dies. */
-bool gup_cores_are_files(void);
+/* Whether the dump of a process that dies is a file in the folder where it dies: states it as the fact "core_files". */
+bool gup_can_core(void);
 /* Observes "@kind.core": how much of such memory is in the dump of a process that has it. */
 void gup_try_core(const char *kind, u8 *(*map)(void));
 

@@ -203,8 +203,7 @@ static void direct_map_gup(void)
 	gup_try_all("hidden", map_hidden);
 	gup_try_all("hidden_used", map_hidden_used);
 	gup_try_copies("hidden", map_hidden);
-	fact_bool("core_files", gup_cores_are_files());
-	if (gup_cores_are_files())
+	if (gup_can_core())
 		gup_try_core("hidden", map_hidden);
 	vm_free(vm);
 	vm = NULL;

@@ -5,14 +5,13 @@
  * come.  KVM writes both by userspace_addr.
  */
 #include <asm/kvm_para.h>
-#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "hostmem.h"
@@ -20,6 +19,7 @@
 #include "memslot.h"
 #include "paravirt.h"
 #include "probe_ops.h"
+#include "uffd.h"
 
 #define VECTOR_FAULT	14
 #define VECTOR_READY	0x41
@@ -40,6 +40,11 @@ struct words {
 	u32 reason, token;	/* of the exception */
 	u32 ready;		/* the token of the interrupt */
 };
+
+/* As the program knows them. */
+_Static_assert(offsetof(struct words, area) == 8 && offsetof(struct words, reason) == 16 &&
+	       offsetof(struct words, token) == 20 && offsetof(struct words, ready) == 24 &&
+	       sizeof(struct words) == 32, "async_words");
 
 /*
  * Copied to the page of code, where it finds its words next to it.  The handler of the
@@ -116,27 +121,9 @@ static volatile struct words *words(struct paravirt *p)
 	return (void *)(p->window + PAGES(PV_CODE) + code_offset(async_words));
 }
 
-static int absent_memory(u8 *hva)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = {
-		.range = { .start = (u64)hva, .len = FAR_SIZE },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0 || ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &reg))
-		setup_failed("userfaultfd", errno);
-	return fd;
-}
-
 bool pv_has_async(struct kvm_vm *vm)
 {
-	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-
-	if (fd >= 0)
-		close(fd);
-	return fd >= 0 && pv_has_interrupts(vm) && vm_check_cap(vm, KVM_CAP_ASYNC_PF_INT) > 0;
+	return uffd_usable() && pv_has_interrupts(vm) && vm_check_cap(vm, KVM_CAP_ASYNC_PF_INT) > 0;
 }
 
 struct bringer {
@@ -201,14 +188,16 @@ static void drain(struct paravirt *p, bool on)
 void pv_async(struct paravirt *p)
 {
 	const gpa_t area = pv_gpa(PV_ASYNC) + PV_AT / 64 * 64;
-	u64 *gate = (u64 *)(p->vm->arena + (vm_idt_gpa() - VM_ARENA_GPA)) + 2 * VECTOR_FAULT;
+	u64 *gate = pv_interrupt_gate(p, VECTOR_FAULT);
 	const u64 probes[2] = { gate[0], gate[1] };
 	const u64 enable = KVM_ASYNC_PF_ENABLED | KVM_ASYNC_PF_SEND_ALWAYS |
 			   KVM_ASYNC_PF_DELIVERY_AS_INT;
 	u8 *far = anon_pages(FAR_SIZE);
-	int uffd = absent_memory(far);
+	int uffd = uffd_missing(far, FAR_SIZE);
 	bool on;
 
+	if (uffd < 0)
+		setup_failed("userfaultfd", errno);
 	vm_set_user_memory_region(p->vm, FAR_SLOT, 0, FAR_GPA, FAR_SIZE, far);
 	memcpy(p->window + PAGES(PV_CODE) + CODE_AT, async_code, (size_t)(async_end - async_code));
 	words(p)->area = area;

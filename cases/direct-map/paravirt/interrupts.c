@@ -33,10 +33,15 @@ void pv_interrupts_on(struct paravirt *p)
 	vcpu_ioctl(p->vcpu, KVM_SET_LAPIC, &apic);
 }
 
+u64 *pv_interrupt_gate(struct paravirt *p, int vector)
+{
+	return (u64 *)(p->vm->arena + (vm_idt_gpa() - VM_ARENA_GPA)) + 2 * vector;
+}
+
 /* The stack is the probe's, and so is the table, but for the one vector. */
 void pv_interrupt_goes_to(struct paravirt *p, int vector, u64 handler)
 {
-	u64 *gate = (u64 *)(p->vm->arena + (vm_idt_gpa() - VM_ARENA_GPA)) + 2 * vector;
+	u64 *gate = pv_interrupt_gate(p, vector);
 	const u64 address = pv_gpa(PV_CODE) + handler;
 	struct kvm_sregs sregs;
 

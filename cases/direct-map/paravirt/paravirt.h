@@ -49,6 +49,8 @@ bool pv_has_xen(struct kvm_vm *vm);
 void pv_interrupts_prepare(struct kvm_vm *vm);
 /* Its software is ready for them. */
 void pv_interrupts_on(struct paravirt *p);
+/* The two words of @vector's entry in the guest's table. */
+u64 *pv_interrupt_gate(struct paravirt *p, int vector);
 /* From now on @vector goes to @handler in the page of code. */
 void pv_interrupt_goes_to(struct paravirt *p, int vector, u64 handler);
 bool pv_interrupt_in_service(struct paravirt *p, int vector);
