@@ -10,6 +10,8 @@
 #ifndef KVM_HIL_MEMSLOT_LIST_ATOMIC_H
 #define KVM_HIL_MEMSLOT_LIST_ATOMIC_H
 
+#include <pthread.h>
+
 #include "case.h"
 #include "memlist.h"
 #include "probe_ops.h"
@@ -47,6 +49,7 @@ struct plan {
 	/* KVM zaps what belongs to a slot, instead of everything it has mapped. */
 	bool zaps_slots;
 	bool controls;
+	bool device;		/* one adds to what vCPUs compare and exchange */
 	const char *prefix;
 };
 
@@ -68,6 +71,17 @@ int layout_steps(struct atomic *a, const struct part *from, const struct part *t
 /* All slots of a layout by single updates. */
 int layout_make(struct atomic *a, const struct part *layout);
 int layout_remove(struct atomic *a, const struct part *layout);
+
+/* Something of the host's that adds to the shared word of each page, however its slots are. */
+struct device {
+	u8 *mem;
+	pthread_t thread;
+	volatile bool stop;
+	u64 added;		/* to each of them */
+};
+
+void device_start(struct device *d, u8 *mem);
+void device_stop(struct device *d);
 
 /* Fresh pages for a churn loop: words of zero, and code. */
 void atomic_pages(struct atomic *a);

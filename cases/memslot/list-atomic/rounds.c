@@ -65,9 +65,10 @@ struct seen {
 	struct probe_exit e;	/* of the first vCPU that left by itself, else the last */
 };
 
-static void stop(struct atomic *a, const struct kind *k, int nr_vcpus, struct seen *s)
+/* @added: how much others have added to each shared word. */
+static void stop(struct atomic *a, const struct kind *k, int nr_vcpus, u64 added, struct seen *s)
 {
-	u64 swaps = 0;
+	u64 swaps = added;
 
 	for (int i = 0; i < nr_vcpus; i++) {
 		struct probe_loop *loop = &a->vcpus[i]->mailbox->loop;
@@ -110,6 +111,7 @@ void atomic_rounds(struct atomic *a, const struct kind *k, int nr_vcpus)
 {
 	u64 end = now_ns() + a->plan->budget_ms * 1000000;
 	int rounds = 0, overlaps = 0, refused = 0, stalled = 0;
+	struct device device = { 0 };
 	struct seen s = { 0 };
 	char name[NAME];
 
@@ -120,6 +122,8 @@ void atomic_rounds(struct atomic *a, const struct kind *k, int nr_vcpus)
 		setup_failed("slots for a round", errno);
 	step(name);
 	start(a, k, nr_vcpus);
+	if (a->plan->device)
+		device_start(&device, a->mappings[0]);
 	while (rounds < a->plan->rounds && !any_ended(a, nr_vcpus) &&
 	       (rounds < a->plan->least || now_ns() < end)) {
 		u64 before = ticks(a, nr_vcpus);
@@ -132,7 +136,9 @@ void atomic_rounds(struct atomic *a, const struct kind *k, int nr_vcpus)
 		for (int i = 0; i < nr_vcpus; i++)
 			stalled += !probe_loop_ticks(a->vcpus[i], NR, RACE_WAIT_MS);
 	}
-	stop(a, k, nr_vcpus, &s);
+	if (a->plan->device)
+		device_stop(&device);
+	stop(a, k, nr_vcpus, device.added, &s);
 	observe(name, f_int("rounds", rounds), f_int("overlaps", overlaps),
 		f_int("passes", (long long)s.passes), f_int("checks", (long long)s.checks),
 		f_int("refused", refused), f_int("stalled", stalled),
@@ -141,7 +147,8 @@ void atomic_rounds(struct atomic *a, const struct kind *k, int nr_vcpus)
 		f_int("wrong_others", (long long)s.wrong[1]),
 		f_first("first_wrong", s.wrong[0] + s.wrong[1], s.first_value),
 		f_first("first_address", s.wrong[0] + s.wrong[1], s.first_address),
-		f_int("lost", (long long)s.lost), f_exit(&s.e));
+		f_int("lost", (long long)s.lost), f_int("added", (long long)device.added),
+		f_exit(&s.e));
 	layout_remove(a, k->layouts[0]);
 }
 
@@ -164,7 +171,7 @@ void atomic_control(struct atomic *a, const struct kind *k)
 			probe_loop_ticks(a->vcpus[0], NR, RACE_WAIT_MS);
 	}
 	/* What it met is a fact of the past, but the thread may not have seen it yet. */
-	stop(a, k, 1, &s);
+	stop(a, k, 1, 0, &s);
 	observe(name, f_int("failed", failed), f_bool("gap", s.early_exits), f_exit(&s.e));
 	layout_remove(a, k->layouts[0]);
 }
