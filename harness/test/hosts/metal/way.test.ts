@@ -11,7 +11,16 @@ import { metalHost } from '../../../hosts/metal/metal.ts';
 import type { BootMethod, LabHost } from '../../../model/lab.ts';
 import { checkHosts } from '../../../run/host-check.ts';
 import { caught, withTemp } from '../../temp.ts';
-import { answer, bootRequest, KNOWN, OURS, READY, shortWaits, startShellHost } from './shell-host.ts';
+import {
+  answer,
+  bootRequest,
+  hurried,
+  KNOWN,
+  OURS,
+  READY,
+  shortWaits,
+  startShellHost,
+} from './shell-host.ts';
 import { GRUB, surveyText } from './survey-words.ts';
 
 interface Played {
@@ -114,6 +123,7 @@ function check(what: string, body: (t: Test, m: Played) => Promise<void>): void 
 }
 
 const code = (error: unknown) => (error instanceof HilError ? error.code : String(error));
+const quickly = ({ host }: Played) => metalHost({ clock: hurried, host });
 const metal = (m: Played, method?: BootMethod) => metalHost({ clock: shortWaits, host: m.host, method });
 
 check('through the boot loader, once', async (t, m) => {
@@ -224,7 +234,7 @@ async function consoleOf(t: Test, m: Played, onKey: () => string): Promise<() =>
   const { port } = server.address() as AddressInfo;
   m.host.console = { type: 'tcp', protocol: 'telnet', address: '127.0.0.1', port };
   // Waited for as long as a kernel of the machine's own takes to come up.
-  Object.assign(m.host.deadlines, { post: 1, boot: 1 });
+  Object.assign(m.host.deadlines, { post: 10, boot: 10 });
   return () => heard;
 }
 
@@ -249,7 +259,7 @@ check('a machine that answers nothing hears a key on its console', async (t, m) 
     sick.heals();
     return 'sysrq: Resetting\r\n';
   });
-  const machine = await metal(m).boot(m.request);
+  const machine = await quickly(m).boot(m.request);
   sick = await fallDeaf(m, machine);
   await machine.close();
   t.equal(heard(), 1);
@@ -262,7 +272,7 @@ check('and one that does not is switched off and on', async (t, m) => {
   const touch = (name: string) => ['touch', path.join(folder, name)];
   m.host.power = { type: 'command', on: touch('on'), off: touch('off') };
   const heard = await consoleOf(t, m, () => 'no answer\r\n');
-  const machine = await metal(m).boot(m.request);
+  const machine = await quickly(m).boot(m.request);
   const sick = await fallDeaf(m, machine);
   const before = m.deaf;
   m.deaf = () => {
@@ -277,15 +287,15 @@ check('and one that does not is switched off and on', async (t, m) => {
 
 check('one that nothing helps is marked bad, with the reason', async (t, m) => {
   await consoleOf(t, m, () => 'no answer\r\n');
-  const machine = await metal(m).boot(m.request);
+  const machine = await quickly(m).boot(m.request);
   const sick = await fallDeaf(m, machine);
   await machine.close();
-  const error = await caught(metal(m).boot(m.request));
+  const error = await caught(quickly(m).boot(m.request));
   t.match(error, { code: 'host-bad', message: /does not come back to its own kernel/ });
   sick.heals();
-  await checkHosts(shortWaits, [m.host]);
+  await checkHosts(hurried, [m.host]);
   // It could not be given back.
-  const other = await metalHost({ clock: shortWaits, host: m.host, take: true }).boot(m.request);
+  const other = await metalHost({ clock: hurried, host: m.host, take: true }).boot(m.request);
   await other.close();
   t.equal(m.release, KNOWN, 'somebody has looked: it is used again');
 });
