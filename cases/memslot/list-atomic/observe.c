@@ -89,7 +89,7 @@ static void memslot_list_atomic(void)
 {
 	atomic_facts();
 	atomic_plan(&(struct plan){
-		.rounds = 1000, .least = 100, .budget_ms = 2500, .min_vcpus = 1, .max_vcpus = 2,
+		.rounds = 1000, .least = 100, .budget_ms = 4000, .min_vcpus = 1, .max_vcpus = 2,
 		.controls = true, .prefix = "list",
 	});
 	fact_bool("zaps_slots", atomic_plan(&(struct plan){
