@@ -9,10 +9,10 @@ import { $, say } from './shell.ts';
 const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..', '..');
 const root = path.dirname(dist);
 const UNIT_TIMEOUT_MS = 300_000;
-/** Bases killed half-way, hostile makefiles, machines that reboot: ten seconds and more each. `npm test` runs them. */
+/** Bases killed half-way, hostile makefiles, machines that reboot, hundreds of processes. `npm test` runs them. */
 const HEAVY = new RegExp(
   [
-    '^(?:kernel/(?:source|hostile|debian|build|modules|tree|after-host|selftests)',
+    '^(?:cli|scripts|kernel/(?:source|hostile|debian|build|modules|tree|after-host|selftests|series-)',
     'run/(?:disk|mutate|resume|provision|host-|metal|many|selftests)',
     'hosts/metal|effects/ssh)\\b',
   ].join('|'),
