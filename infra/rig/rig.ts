@@ -2,7 +2,7 @@
 // A real stand-in for a machine of metal: QEMU with nested SVM and a disk of its own, ipmi_sim of openipmi as its BMC, which
 // switches it and hands out its serial port. All of it listens on loopback, and ends with whoever started it.
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { spawnTethered } from '../../harness/effects/exec.ts';
@@ -16,6 +16,8 @@ export interface Rig {
   ssh: string[];
   /** Resolves when the BMC is gone. */
   ended: Promise<void>;
+  /** Process of the machine's, another one each time that it is switched on. */
+  machine(): string;
   stop(): Promise<void>;
 }
 
@@ -100,6 +102,7 @@ export async function startRig(folder: string, o: RigOptions = {}): Promise<Rig>
       'root@127.0.0.1',
     ],
     ended,
+    machine: () => readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim(),
     stop: async () => {
       child.kill('SIGKILL');
       await ended;
