@@ -209,17 +209,12 @@ function grace(ms: number, timeScale: number): number {
 
 async function isAlive(clock: Clock, machine: Machine, timeScale: number): Promise<boolean> {
   const ms = grace(ALIVE_MS, timeScale);
-  const answer = await orTimeout(clock, ms, machine.exec('true', { timeoutMs: ms }));
-  return answer !== undefined && !answer.timedOut && !answer.lost;
+  const timed = await within(clock, ms, machine.exec('true', { timeoutMs: ms }));
+  return !timed.timedOut && !timed.value.timedOut && !timed.value.lost;
 }
 
 function nothing(): undefined {
   return undefined;
-}
-
-async function orTimeout<T>(clock: Clock, ms: number, promise: Promise<T>): Promise<T | undefined> {
-  const timed = await within(clock, ms, promise);
-  return timed.timedOut ? undefined : timed.value;
 }
 
 function lostLink(): Death {

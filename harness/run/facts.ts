@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // What a host says of itself, asked once a kernel: the first use of KVM there.
-import { type Clock, within } from '../effects/clock.ts';
+import type { Clock } from '../effects/clock.ts';
 import { parseJson } from '../effects/run-dir.ts';
 import { checkDocument } from '../effects/schema.ts';
 import { InfraError, KernelError } from '../errors.ts';
 import type { Machine } from '../hosts/host.ts';
 import type { HostFacts } from '../model/run.ts';
 import type { Death } from '../model/verdict.ts';
+import { howItEnded } from './machine-end.ts';
 
 export interface FactsQuestion {
   clock: Clock;
@@ -22,8 +23,6 @@ export interface FactsQuestion {
   hungBefore: boolean;
 }
 
-/** A driver may have to look for the machine. */
-const HOW_IT_ENDED_MS = 60_000;
 /** Ends that say nothing of the kernel. */
 const OURS: ReadonlySet<Death['kind']> = new Set(['unlinked', 'taken']);
 const ASK_TIMEOUT_MS = 15_000;
@@ -48,9 +47,9 @@ export async function askFacts(machine: Machine, q: FactsQuestion): Promise<Host
     const how = timedOut ? 'did not return' : lost ? 'took the host away' : ended;
     const detail = answer.stderr.slice(0, 2000);
     const message = `${q.host}: ${asked} ${how}`;
-    const died = lost ? await within(q.clock, HOW_IT_ENDED_MS, machine.died) : undefined;
-    const ours = died?.timedOut === false && OURS.has(died.value.kind) ? died.value : undefined;
-    if (ours !== undefined) throw new InfraError({ code: 'no-facts', message, detail: ours.detail });
+    const died = lost ? await howItEnded(q.clock, machine) : undefined;
+    if (died !== undefined && OURS.has(died.kind))
+      throw new InfraError({ code: 'no-facts', message, detail: died.detail });
     throw fault(lost || timedOut || signal !== null, { code: 'no-facts', message, detail });
   }
   const said = parseJson(answer.stdout, `${q.host}: ${asked}`) as Record<string, unknown>;
