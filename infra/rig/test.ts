@@ -119,6 +119,16 @@ async function withRig(o: RigOptions, story: (m: Machine) => Promise<void>): Pro
 }
 
 const boot = (...options: string[]) => ['boot', '--base', BASE, '--host', RIG_HOST, ...options, '--'];
+/** What isInRam() reads. */
+const WHERE = 'uname -r; ls /dev/kvm; mount | grep -c /dev/vda';
+const isInRam = ({ stdout }: Ended) => {
+  const [release = '', kvm, mounts] = stdout.split('\n');
+  return release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === '0';
+};
+/** Of the kernel that a machine runs as it is found. */
+const ownRelease = ({ stdout }: Ended) => /Linux (\S+?),/.exec(stdout)?.[1] ?? '?';
+const hasRun = ({ stdout }: Ended) =>
+  stdout.includes('{"observe":') && stdout.includes('{"end":{"status":"done"');
 const isFree = ({ exitCode, stdout }: Ended, known: string) =>
   exitCode === 0 && stdout.includes(`Linux ${known},`) && stdout.includes('\n    free\n');
 
@@ -127,7 +137,7 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
   const cold = await ready();
   tell(cold.exitCode === 0, 'a cold start, and nothing is lacking', cold);
   times.push(['a cold power cycle, to its own kernel', (cold.ms / 1000).toFixed(1)]);
-  const known = /Linux (\S+?),/.exec(cold.stdout)?.[1] ?? '?';
+  const known = ownRelease(cold);
   const before = await state();
 
   const provisioned = await hil('hosts', 'provision', RIG_HOST);
@@ -135,13 +145,10 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
 
   const first = await hil(
     ...boot('--series', SERIES),
-    'uname -r; ls /dev/kvm; mount | grep -c /dev/vda; kvm-cases gmem/bind; kvm-cases self/oops; dmesg | grep Oops:',
+    `${WHERE}; kvm-cases gmem/bind; kvm-cases self/oops; dmesg | grep Oops:`,
   );
-  const [release = '', kvm, mounts] = first.stdout.split('\n');
-  const inRam = release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === '0';
-  tell(inRam, "through kexec into a series' kernel, in RAM, and back", first);
-  const observed = first.stdout.includes('{"observe":') && first.stdout.includes('{"end":{"status":"done"');
-  tell(observed, 'a case runs there', first);
+  tell(isInRam(first), "through kexec into a series' kernel, in RAM, and back", first);
+  tell(hasRun(first), 'a case runs there', first);
   const killed = /"observe":"oops\.provoked",.*"killed":true.*\n\{"end":.*\n.*\] Oops: /.test(first.stdout);
   tell(killed, 'it oopses, and goes on', first);
   const back = await hil('hosts', 'check', RIG_HOST);
@@ -185,8 +192,11 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
     const ran = / modules in [\d.]+ s: those of ([^\s,]+), in ([^\s,]+)/.exec(swapped.stderr);
     const [release] = swapped.stdout.split('\n');
     const taken = ran !== null && release === ran[2] && ran[1] !== ran[2] && /^kvm 04/m.test(swapped.stdout);
-    const works = swapped.stdout.includes('{"end":{"status":"done"');
-    tell(taken && works, 'the modules of a series in the kernel of the base, and a case runs there', swapped);
+    tell(
+      taken && hasRun(swapped),
+      'the modules of a series in the kernel of the base, and a case runs there',
+      swapped,
+    );
 
     const run = await hil(
       'run',
@@ -216,7 +226,7 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
 async function alone({ hil, ready }: Machine): Promise<void> {
   const cold = await ready();
   tell(cold.exitCode === 0, 'nobody can switch it, but it has a watchdog', cold);
-  const known = /Linux (\S+?),/.exec(cold.stdout)?.[1] ?? '?';
+  const known = ownRelease(cold);
   const lock = 'echo HARDLOCKUP >/sys/kernel/debug/provoke-crash/DIRECT';
   // More than it has processors: none is left to keep the watchdog quiet.
   const hang = await hil(
@@ -247,7 +257,7 @@ async function efi({ hil, ready, state }: Machine): Promise<void> {
 async function hostConfig({ hil, ready, state }: Machine): Promise<void> {
   const cold = await ready();
   tell(cold.exitCode === 0, 'a machine whose kernels are to be configured after its own', cold);
-  const known = /Linux (\S+?),/.exec(cold.stdout)?.[1] ?? '?';
+  const known = ownRelease(cold);
   const before = await state();
   const plan = () => hil('run', '--base', BASE, '--host', RIG_HOST, '--case', 'gmem/bind', '--dry-run');
   const early = await plan();
@@ -258,16 +268,11 @@ async function hostConfig({ hil, ready, state }: Machine): Promise<void> {
   const planned = await plan();
   tell(planned.stdout.includes(`kconfig host:${RIG_HOST} (after ${known}, `), 'the plan says which', planned);
 
-  const first = await hil(
-    ...boot(),
-    'uname -r; ls /dev/kvm; mount | grep -c /dev/vda; ls -d /sys/module/virtio_blk; kvm-cases gmem/bind',
-  );
-  const [release = '', kvm, mounts, driver] = first.stdout.split('\n');
-  const inRam = release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === '0';
-  tell(inRam, 'it is built, and booted through kexec', first);
+  const first = await hil(...boot(), `${WHERE}; ls -d /sys/module/virtio_blk; kvm-cases gmem/bind`);
+  const driver = first.stdout.split('\n')[3];
+  tell(isInRam(first), 'it is built, and booted through kexec', first);
   tell(driver === '/sys/module/virtio_blk', 'with a driver that no fragment names', first);
-  const observed = first.stdout.includes('{"observe":') && first.stdout.includes('{"end":{"status":"done"');
-  tell(observed, 'a case runs there', first);
+  tell(hasRun(first), 'a case runs there', first);
   const back = await hil('hosts', 'check', RIG_HOST);
   tell(isFree(back, known), 'it rests on its own kernel again, and its lease was given back', back);
   tell((await state()) === before, 'what boots it is as it was found', back);
