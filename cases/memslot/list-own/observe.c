@@ -29,23 +29,6 @@ static const struct kind emulated[] = {
 	} },
 };
 
-/* What a vCPU has compared must be what it exchanges. */
-static const struct kind shared = {
-	"shared", EMULATE, false, false, {
-		{ { FIRST, 1, 0, 0, NR, 0 } },
-		{ { SECOND, 2, 0, 0, 5, 0 }, { FIRST, 3, 0, 5, 7, 5 } },
-	}
-};
-
-static const struct plan alone = {
-	.rounds = 1000, .least = 60, .budget_ms = 4000, .max_vcpus = 1, .prefix = "emulate",
-};
-
-static const struct plan with_device = {
-	.rounds = 1000, .least = 60, .budget_ms = 4000, .max_vcpus = 1, .prefix = "emulate",
-	.device = true,
-};
-
 /* What was set before, or 0 if it cannot be set. */
 static char allow_emulation(char how)
 {
@@ -60,6 +43,20 @@ static char allow_emulation(char how)
 	return was;
 }
 
+/* What a vCPU has compared must be what it exchanges, where a device writes there, too. */
+static void share(struct atomic *a)
+{
+	const struct plan *alone = a->plan;
+	struct plan with_device = *alone;
+	struct kind shared = emulated[0];
+
+	with_device.device = true;
+	shared.name = "shared";
+	a->plan = &with_device;
+	atomic_rounds(a, &shared, 1);
+	a->plan = alone;
+}
+
 static void emulation(struct atomic *a)
 {
 	char was = allow_emulation('1');
@@ -71,15 +68,16 @@ static void emulation(struct atomic *a)
 		atomic_control(a, &emulated[i]);
 		atomic_rounds(a, &emulated[i], 1);
 	}
-	a->plan = &with_device;
-	atomic_rounds(a, &shared, 1);
-	a->plan = &alone;
+	share(a);
 	allow_emulation(was);
 }
 
 static void memslot_list_own(void)
 {
-	struct atomic a = { .vm = vm_create(KVM_X86_DEFAULT_VM), .plan = &alone };
+	static const struct plan plan = {
+		.rounds = 1000, .least = 60, .budget_ms = 4000, .max_vcpus = 1, .prefix = "emulate",
+	};
+	struct atomic a = { .vm = vm_create(KVM_X86_DEFAULT_VM), .plan = &plan };
 	bool steal;
 
 	a.vcpus[0] = vcpu_create(a.vm);
