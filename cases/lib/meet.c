@@ -5,6 +5,7 @@
 #include "random.h"
 #include "sigbus.h"
 #include "supervise.h"
+#include "thread.h"
 
 static void *other_thread(void *arg)
 {
@@ -32,15 +33,11 @@ static void *other_thread(void *arg)
 
 void meeting_open(struct meeting *m)
 {
-	int err;
-
 	m->took_ns = 0;
 	m->over = false;
 	cpu_pin(cpu_nth(0));
 	pthread_barrier_init(&m->barrier, NULL, 2);
-	err = pthread_create(&m->thread, NULL, other_thread, m);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&m->thread, other_thread, m);
 }
 
 bool meet(struct meeting *m)

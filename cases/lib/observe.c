@@ -76,7 +76,7 @@ void emit(struct json *j)
 }
 
 static void __attribute__((noreturn)) setup_line(const char *what, int err,
-					     const struct probe_exit *exit)
+						 const struct probe_exit *exit)
 {
 	char text[OBSERVE_LINE];
 	struct json j;

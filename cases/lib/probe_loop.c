@@ -9,6 +9,7 @@
 #include "probe_ops.h"
 #include "sigbus.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define STOP_MS		2000
 #define KICK		SIGUSR1
@@ -37,7 +38,6 @@ void __probe_loop_start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[
 {
 	struct sigaction action = { .sa_handler = kicked };
 	struct probe_loop *loop = &vcpu->mailbox->loop;
-	int err;
 
 	sigemptyset(&action.sa_mask);
 	sigaction(KICK, &action, NULL);
@@ -60,9 +60,7 @@ void __probe_loop_start(struct kvm_vcpu *vcpu, enum probe_op op, const u64 args[
 		vcpu->ended = true;
 		return;
 	}
-	err = pthread_create(&vcpu->thread, NULL, vcpu_thread, vcpu);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&vcpu->thread, vcpu_thread, vcpu);
 	vcpu->threaded = true;
 }
 

@@ -9,6 +9,7 @@
 
 #include "convert.h"
 #include "sigbus.h"
+#include "thread.h"
 
 #define SLOT		1	/* index: slot 2, pages 10 to 19 */
 #define ROUNDS		40
@@ -67,8 +68,7 @@ void convert_prefault(struct dual *d)
 	dual_fill(d);
 	attempt("prefault.storm");
 	step("prefault.storm");
-	if (pthread_create(&thread, NULL, prefaults, &p))
-		setup_failed("pthread_create", errno);
+	thread_start(&thread, prefaults, &p);
 	for (; rounds < ROUNDS || atomic_load(&p.calls) < PREFAULTS_MIN; rounds++) {
 		bool private = rounds % 2;
 

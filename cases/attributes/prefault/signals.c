@@ -16,6 +16,7 @@
 #include "prefault.h"
 #include "sigbus.h"
 #include "supervise.h"
+#include "thread.h"
 #include "uffd.h"
 
 #define GPA		GIB(1)
@@ -105,8 +106,7 @@ static void waiting(struct kvm_vcpu *vcpu, int uffd, const char *name, u64 first
 	bool waited;
 
 	step(name);
-	if (pthread_create(&thread, NULL, wait_for_page, &w))
-		setup_failed("pthread_create", errno);
+	thread_start(&thread, wait_for_page, &w);
 	waited = poll(&asked, 1, 2000) == 1 && read(uffd, &msg, sizeof(msg)) > 0;
 	/* The thread may be on its way to sleep still. */
 	while (!w.done) {

@@ -19,6 +19,7 @@
 #include "memslot.h"
 #include "paravirt.h"
 #include "probe_ops.h"
+#include "thread.h"
 #include "uffd.h"
 
 #define VECTOR_FAULT	14
@@ -156,13 +157,10 @@ static void fault(struct paravirt *p, const char *name, bool on, int uffd, u8 *f
 	struct bringer b = { .uffd = uffd, .page = far + PAGES(page), .words = w };
 	struct probe_exit e;
 	pthread_t thread;
-	int err;
 
 	w->target = FAR_GPA + PAGES(page);
 	w->reason = w->token = w->ready = 0;
-	err = pthread_create(&thread, NULL, bring, &b);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&thread, bring, &b);
 	e = probe_exec(p->vcpu, pv_gpa(PV_CODE) + CODE_AT);
 	pthread_join(thread, NULL);
 	pv_interrupt_ends(p, VECTOR_READY);

@@ -23,6 +23,7 @@
 #include "probe.h"
 #include "probe_ops.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define GPA		0x10000000ull
 #define ROUNDS		24
@@ -152,8 +153,9 @@ static void direct_map_reader(void)
 		setup_failed("tracing the page cache", errno);
 	directmap_read(1, (u64[PAGE_SIZE / 8]){ 0 });
 	r.cpu = cpu_other();
-	if (r.cpu < 0 || pthread_create(&thread, NULL, read_on, &r))
-		setup_failed("a thread on another CPU", errno);
+	if (r.cpu < 0)
+		setup_failed("another CPU", ENODEV);
+	thread_start(&thread, read_on, &r);
 	for (int i = 0; i < ROUNDS; i++)
 		first_use(&r, &use);
 	observe("first_use", f_int("rounds", use.warm), f_int("seen_after", (long long)use.seen),

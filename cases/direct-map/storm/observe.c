@@ -22,6 +22,7 @@
 #include "random.h"
 #include "storm.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define GPA		0x10000000ull
 #define NR_PAGES	16
@@ -111,8 +112,7 @@ static void *guest_clocks(void *arg)
 static void start(struct storm *s, struct worker *w, int id, void *(*run)(void *))
 {
 	*w = (struct worker){ .s = s, .id = id };
-	if (pthread_create(&w->thread, NULL, run, w))
-		setup_failed("a thread", errno);
+	thread_start(&w->thread, run, w);
 }
 
 static u64 idle(struct storm *s, int first, int n)

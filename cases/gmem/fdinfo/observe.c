@@ -27,6 +27,7 @@
 #include "hostmem.h"
 #include "memslot.h"
 #include "probe_ops.h"
+#include "thread.h"
 
 #define FILE_PAGES	16
 #define FILE_SIZE	PAGES(FILE_PAGES)
@@ -189,13 +190,11 @@ static void race(struct kvm_vm *vm, int fd, int lines_of, const char *name, void
 {
 	struct reader r = { .fd = fd, .lines_of = lines_of };
 	bool control = fd != lines_of;
-	int updates = 0, overlaps = 0, err;
+	int updates = 0, overlaps = 0;
 	pthread_t thread;
 
 	step(name);
-	err = pthread_create(&thread, NULL, read_on, &r);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&thread, read_on, &r);
 	while (updates < 40 || (overlaps < 20 && updates < 4000)) {
 		u64 before = r.reads;
 

@@ -14,6 +14,7 @@
 #include "random.h"
 #include "storm.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define KICK_MS		10
 #define ENOUGH		10
@@ -313,15 +314,11 @@ void storm_all(struct storm *s)
 		w.fds[i] = vm_create_guest_memfd(s->vm, FILE_SIZE, s->flags);
 	storm_bind(s, 1 + LAST, slot_gpa(LAST), w.fds[LAST], 1, FILE_PAGES - 1);
 	for (size_t i = 0; i < NR_WORKERS; i++) {
-		int err;
-
 		if (workers[i].private_only && s->type != KVM_X86_SW_PROTECTED_VM)
 			continue;
 		workers[i].seed = random_u64() | 1;
 		workers[i].w = &w;
-		err = pthread_create(&workers[i].thread, NULL, worker_thread, &workers[i]);
-		if (err)
-			setup_failed("pthread_create", err);
+		thread_start(&workers[i].thread, worker_thread, &workers[i]);
 	}
 	kicks = weather_out(&w, workers, s->ms.all);
 	tell(s, workers, kicks);

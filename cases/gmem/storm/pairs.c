@@ -15,6 +15,7 @@
 #include "random.h"
 #include "storm.h"
 #include "supervise.h"
+#include "thread.h"
 
 /* How much longer to go on for calls that have not overlapped often enough. */
 #define PATIENCE_MS	5000
@@ -241,7 +242,7 @@ static void contest(struct storm *s, const struct contest *c)
 {
 	struct pair p = { .s = s, .c = c, .fd = -1 };
 	u64 start = now_ns();
-	int rounds = 0, overlaps = 0, wrong = 0, err;
+	int rounds = 0, overlaps = 0, wrong = 0;
 	const char *name;
 	char what[64];
 	pthread_t thread;
@@ -250,9 +251,7 @@ static void contest(struct storm *s, const struct contest *c)
 	name = storm_name(s, what);
 	step(name);
 	cpu_pin(cpu_nth(0));
-	err = pthread_create(&thread, NULL, their_thread, &p);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&thread, their_thread, &p);
 	while (goes_on(start, s->ms.pair, rounds, overlaps) && !wrong) {
 		c->prepare(&p);
 		overlaps += meet(&p, random_below(SKEW_MOMENTS));

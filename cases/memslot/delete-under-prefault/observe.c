@@ -17,6 +17,7 @@
 #include "probe_ops.h"
 #include "race.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define NR		2048u
 #define GPA		0x40000000ull
@@ -83,14 +84,6 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-static void start(pthread_t *thread, void *(*run)(void *), struct prefault_race *r)
-{
-	int err = pthread_create(thread, NULL, run, r);
-
-	if (err)
-		setup_failed("pthread_create", err);
-}
-
 /* As long as the watchman's patience: a thread that never lets go is seen. */
 static void control(struct prefault_race *r)
 {
@@ -99,7 +92,7 @@ static void control(struct prefault_race *r)
 	step("stopped.control");
 	r->prefaulter = pthread_self();
 	r->since = now_ns();
-	start(&watchman, watch, r);
+	thread_start(&watchman, watch, r);
 	while (!r->kicks && now_ns() - r->since < 4 * LONG_MS * 1000000ull)
 		poll(NULL, 0, 10);
 	r->stop = true;
@@ -115,8 +108,8 @@ static void deletions(struct kvm_vm *vm, struct prefault_race *r, u8 *mem)
 	pthread_t watchman;
 
 	step("deletions");
-	start(&r->prefaulter, prefault, r);
-	start(&watchman, watch, r);
+	thread_start(&r->prefaulter, prefault, r);
+	thread_start(&watchman, watch, r);
 	while (rounds < ROUNDS && (!rounds || now_ns() - began < BUDGET_MS * 1000000ull)) {
 		u64 calls, took;
 

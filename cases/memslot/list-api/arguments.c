@@ -10,6 +10,7 @@
 #include "gmem.h"
 #include "hostmem.h"
 #include "supervise.h"
+#include "thread.h"
 
 #define PROMPT_MS	1000
 
@@ -236,8 +237,7 @@ static void lock_free(struct api *a)
 	mem_list_delete(a->l, 0xffff);
 	api_apply(a);
 	step("lock.other_thread");
-	if (pthread_create(&thread, NULL, other_thread, a))
-		setup_failed("pthread_create", errno);
+	thread_start(&thread, other_thread, a);
 	pthread_join(thread, &failed);
 	observe("lock.other_thread", f_bool("failed", failed));
 }

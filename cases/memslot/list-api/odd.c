@@ -9,6 +9,7 @@
 #include "cpus.h"
 #include "slot_quirk.h"
 #include "supervise.h"
+#include "thread.h"
 
 /* With as much memory as before and after: 2 * ZAP_SLOTS * NR pages. */
 #define ZAP_SLOTS	4
@@ -50,8 +51,7 @@ static void scribbled(struct api *a)
 	step("odd.scribbled");
 	api_create(a, 3, 0, FREE_GPA, 10, NR);
 	s.word = &api_create(a, 4, 0, FREE_GPA + MIB(1), 10, NR)->slot;
-	if (pthread_create(&thread, NULL, scribble, &s))
-		setup_failed("pthread_create", errno);
+	thread_start(&thread, scribble, &s);
 	while (rounds < SCRIBBLE_ROUNDS && now_ns() - start < SCRIBBLE_MS * 1000000ull) {
 		bool ok = !__vm_set_memory_list(a->vm, a->l);
 		bool first = !__vm_delete_slot(a->vm, 3), second = !__vm_delete_slot(a->vm, 4);

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "atomic.h"
+#include "thread.h"
 
 /* As long as some instructions that KVM emulates take, so that these get somewhere. */
 #define PAUSE_NS	100000
@@ -26,12 +27,8 @@ static void *add(void *arg)
 
 void device_start(struct device *d, u8 *mem)
 {
-	int err;
-
 	*d = (struct device){ .mem = mem };
-	err = pthread_create(&d->thread, NULL, add, d);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&d->thread, add, d);
 }
 
 void device_stop(struct device *d)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "cpus.h"
 #include "own.h"
+#include "thread.h"
 
 static void *toggle(void *arg)
 {
@@ -21,16 +22,12 @@ static void *toggle(void *arg)
 
 void toggler_start(struct toggler *t, struct atomic *a, const struct kind *k, bool steps)
 {
-	int err;
-
 	*t = (struct toggler){ .a = a, .kind = k, .steps = steps, .cpu = cpu_other() };
 	layout_list(a, a->lists[0], k->layouts[0], k->layouts[1]);
 	layout_list(a, a->lists[1], k->layouts[1], k->layouts[0]);
 	if (layout_make(a, k->layouts[0]))
 		setup_failed("slots to rearrange", errno);
-	err = pthread_create(&t->thread, NULL, toggle, t);
-	if (err)
-		setup_failed("pthread_create", err);
+	thread_start(&t->thread, toggle, t);
 }
 
 void toggler_stop(struct toggler *t)

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "thread.h"
 #include "updates.h"
 #include "supervise.h"
 #include "race.h"
@@ -152,8 +153,9 @@ static void storm(struct atomic *a, const char *name, bool steps)
 
 		w->all = &all;
 		w->l = calloc(1, sizeof(*w->l));
-		if (!w->l || pthread_create(&w->thread, NULL, run, w))
-			setup_failed("a thread that updates", errno);
+		if (!w->l)
+			setup_failed("calloc", errno);
+		thread_start(&w->thread, run, w);
 	}
 	while (now_ns() - start < ms * 1000000 && !a->vcpus[0]->ended)
 		probe_loop_ticks(a->vcpus[0], 1000, 50);

@@ -11,6 +11,7 @@
 #include "hostmem.h"
 #include "race_threads.h"
 #include "supervise.h"
+#include "thread.h"
 
 /* How long each race takes, and how many calls it is to see of each thread at least. */
 #define RACE_MS		120
@@ -61,8 +62,7 @@ void race_callers(struct racing *r, struct caller *callers, int n, void (*mine)(
 	for (int i = 0; i < n; i++) {
 		callers[i].r = r;
 		callers[i].id = i;
-		if (pthread_create(&threads[i], NULL, call_on, &callers[i]))
-			setup_failed("pthread_create", EAGAIN);
+		thread_start(&threads[i], call_on, &callers[i]);
 	}
 	self->r = r;
 	do {

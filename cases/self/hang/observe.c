@@ -9,6 +9,7 @@
 #include "case.h"
 #include "cpus.h"
 #include "lkdtm.h"
+#include "thread.h"
 
 static pthread_barrier_t all_there;
 
@@ -24,17 +25,13 @@ static void self_hang(void)
 {
 	int n = cpus_allowed();
 	pthread_t thread;
-	int err;
 
 	attempt("hang.provoke");
 	/* What was said so far is to leave the host before the host is gone. */
 	poll(NULL, 0, 500);
 	pthread_barrier_init(&all_there, NULL, (unsigned int)n);
-	for (int i = 1; i < n; i++) {
-		err = pthread_create(&thread, NULL, spin, (void *)(long)i);
-		if (err)
-			setup_failed("pthread_create", err);
-	}
+	for (int i = 1; i < n; i++)
+		thread_start(&thread, spin, (void *)(long)i);
 	spin(NULL);
 	observe("hang.survived", f_bool("survived", true));
 }
