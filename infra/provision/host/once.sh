@@ -36,7 +36,8 @@ grub_vars() { grub-editenv "$env" list | sort; }
 # What an EFI machine is asked to start, and in which order.
 efi_vars() { efibootmgr | grep -E '^(BootNext|BootOrder|Boot[0-9A-F]{4})' | sort; }
 
-oneshot() { cat "$vars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" 2>/dev/null | od -An -tx1; }
+# Four bytes of attributes, then a name of ASCII as UTF-16. There is no seeking in efivarfs.
+oneshot() { cat "$vars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f" 2>/dev/null | tail -c +5 | tr -d '\000'; }
 
 # As one word of GRUB's language.
 word() { printf "'%s' " "$(printf %s "$1" | sed "s/'/'\\\\''/g")"; }
@@ -148,10 +149,10 @@ arm_systemd_boot() { # KERNEL INITRD PARAMETERS
 
 tidy_systemd_boot() {
 	find_esp
-	# One that somebody else had asked for was spent on ours.
-	[ -z "$(oneshot)" ] || bootctl set-oneshot '' >/dev/null
+	was=$(cat "$state/oneshot")
+	[ "$(oneshot)" = "$was" ] || bootctl set-oneshot "$was" >/dev/null
 	rm -rf -- "$esp/kvm-hil" "$esp/loader/entries/kvm-hil.conf"
-	[ -z "$(oneshot)" ] || fail 'a wish for one boot is left'
+	[ "$(oneshot)" = "$was" ] || fail "the wish for one boot is not as it was: $was"
 }
 
 case $verb in

@@ -58,10 +58,10 @@ if [ -d /sys/firmware/efi/efivars ]; then
 		say esp_on "$(findmnt -n -o SOURCE -M "$esp")"
 		break
 	done
-	# Four bytes of attributes, then what it is: a byte, UTF-16.
-	is_secure=$(od -An -tu1 -j4 /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 2>/dev/null)
+	# Four bytes of attributes, then what it is: a byte, UTF-16. There is no seeking there.
+	is_secure=$(cat /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c 2>/dev/null | tail -c +5 | od -An -tu1)
 	[ "$((${is_secure:-0}))" = 1 ] && say secure_boot yes
-	say loader "$(tail -c +5 /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null | tr -d '\000')"
+	say loader "$(cat /sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f 2>/dev/null | tail -c +5 | tr -d '\000')"
 fi
 [ -e /var/lib/kvm-hil/once ] && say once_left yes
 

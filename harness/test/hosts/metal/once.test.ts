@@ -32,11 +32,13 @@ const TOOLS: Readonly<Record<string, string>> = {
     *-n*) [ ! -e ROOT/refuses ] || exit 1; echo "BootNext: $3" >>"$state" ;;
     *-o*) grep -v '^BootOrder' "$state" >"$state.new"; echo "BootOrder: $3" >>"$state.new"; mv "$state.new" "$state" ;;
     esac`,
-  // In efivarfs: what cannot be skipped is not, and nobody says so.
-  od: `for word; do shift; case $word in -j*) ;; *) set -- "$@" "$word" ;; esac; done
-    exec /usr/bin/od "$@"`,
+  // In efivarfs there is no seeking.
+  tail: `case "$2$3" in *ROOT*) exit 1 ;; esac; exec /usr/bin/tail "$@"`,
   bootctl: `wish=ROOT/vars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
-    case "$2" in '') rm -f "$wish" ;; *) echo "$2" >"$wish" ;; esac`,
+    case "$2" in
+    '') rm -f "$wish" ;;
+    *) { printf '\\006\\000\\000\\000'; printf %s "$2" | sed 's/./&\\x00/g'; } >"$wish" ;;
+    esac`,
 };
 
 interface Machine {
@@ -190,6 +192,18 @@ t.test('systemd-boot: asked once', async (t) => {
   t.equal(m.run('consumed', 'systemd-boot', 'kvm-hil.conf').status, 0);
   t.equal(m.run('tidy').status, 0);
   t.same(m.all(), before);
+});
+
+t.test('systemd-boot: somebody else wants to start something once', async (t) => {
+  const m = machine(t);
+  mkdirSync(path.join(m.root, 'boot/efi/loader/entries'), { recursive: true });
+  spawnSync(path.join(m.root, 'tools/bootctl'), ['set-oneshot', 'memtest.conf']);
+  const before = m.all();
+  t.equal(armed(m, 'systemd-boot').status, 0);
+  for (const name of readdirSync(path.join(m.root, 'vars')))
+    if (name.startsWith('Loader')) rmSync(path.join(m.root, 'vars', name));
+  t.equal(m.run('tidy').status, 0);
+  t.same(m.all(), before, 'it is still to be');
 });
 
 t.test('a loader that refuses, or a disk that is full, half-way', async (t) => {
