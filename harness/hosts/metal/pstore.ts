@@ -8,7 +8,8 @@ import { quoted } from './reach.ts';
 const FOLDERS = '/sys/fs/pstore /var/lib/systemd/pstore';
 const ASK_TIMEOUT_MS = 30_000;
 const FILES_MAX = 50;
-const FILE_BYTES_MAX = 64 * 1024;
+const FILE_BYTES_MAX = 1024 * 1024;
+const ALL_BYTES_MAX = 8 * FILE_BYTES_MAX;
 
 /**
  * @param guard what is checked first: HeldLease.guard()
@@ -22,10 +23,12 @@ export async function sinceThen(link: SshLink, guard: string, before: Survey): P
   const fresh = listed.stdout.split('\n').filter((file) => file.startsWith('/') && !known.has(file));
   if (fresh.length === 0) return '';
   const files = fresh.slice(0, FILES_MAX).map(quoted).join(' ');
-  const read = `for file in ${files}; do echo "== $file"; head -c ${FILE_BYTES_MAX} "$file"; echo; done`;
+  const show = `echo "== $file"; head -c ${FILE_BYTES_MAX} "$file" || short=1; echo`;
+  const isWhole = `[ "$(wc -c <"$file")" -le ${FILE_BYTES_MAX} ] || short=1`;
+  const read = `short=0; for file in ${files}; do ${show}; ${isWhole}; done; exit $short`;
   const found = await link.exec(read, {
     timeoutMs: ASK_TIMEOUT_MS,
-    keepBytes: FILES_MAX * FILE_BYTES_MAX,
+    keepBytes: ALL_BYTES_MAX,
   });
   // Only what was read whole is in nobody's way.
   if (found.exitCode === 0 && !found.truncated)
