@@ -48,6 +48,10 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     '--boot <method>',
     'how machines of the inventory are booted: kexec, once (by their boot loader), modules (from base to a series of KVM alone)',
   ] as const;
+  const unattended = [
+    '--unattended-ok',
+    'use machines of the inventory that nothing could bring back when they hang: no power control, no watchdog',
+  ] as const;
 
   program
     .command('run')
@@ -77,6 +81,7 @@ Exit status: 0 nothing fails, 1 something fails, 2 wrong usage, 3 something coul
     .option('--self-check', 'test the tester on each host even if an earlier run did')
     .option('--take', 'take machines from whoever has leased them')
     .option(...boot)
+    .option(...unattended)
     .option('--dry-run', 'only say what would be done')
     .addHelpText(
       'after',
@@ -108,6 +113,7 @@ Examples:
     .option(...kconfig)
     .option('--host <name>', 'where to boot', 'qemu')
     .option(...boot)
+    .option(...unattended)
     .option('--parameter <text>', 'one more kernel parameter (repeatable)', collect, [])
     .addHelpText(
       'after',

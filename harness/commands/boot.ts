@@ -19,6 +19,7 @@ export interface BootOptions extends BuildOptions {
   host: string;
   parameter: string[];
   boot?: string;
+  unattendedOk?: boolean;
 }
 
 const COMMAND_TIMEOUT_MS = 24 * 60 * 60 * 1000;
@@ -35,7 +36,7 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
         hint: 'use --host qemu',
       });
     }
-    const { wishes, metal } = await readWishes([o.host]);
+    const { wishes, metal } = await readWishes([o.host], o.unattendedOk === true);
     const wanted = kconfigWish(o.kconfig);
     const method = bootOption(o.boot);
     const swap = method === 'modules';
@@ -53,7 +54,8 @@ export async function bootCommand(o: BootOptions, command: readonly string[]): P
     const picked = await pickHosts(wishes, { clock: realClock, take: false, method, signal });
     try {
       const slow = kconfig.name.endsWith('debug');
-      const [host] = await openHosts(picked.names, program.file, slow, { picked: picked.open, method });
+      const how = { picked: picked.open, method, unattendedOk: o.unattendedOk };
+      const [host] = await openHosts(picked.names, program.file, slow, how);
       if (host === undefined) throw new Error(`${o.host} did not open`);
       const lease = await takeLease(host, sink, signal, { purpose: 'kvm-hil boot' });
       try {

@@ -27,6 +27,8 @@ export interface Undertaking extends Pick<FlowOptions, 'record' | 'alwaysSelfChe
   picked?: ReadonlyMap<string, Host>;
   /** How machines are booted, instead of what the inventory prefers. */
   method?: BootMethod | undefined;
+  /** They may be such as nothing could bring back. */
+  unattendedOk?: boolean;
   reporter: (result: ResultDocument) => string;
 }
 

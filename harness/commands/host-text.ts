@@ -6,8 +6,16 @@ export function hostText(name: string, state: string, more: readonly string[]): 
   return `${name}: ${state}\n${more.map((line) => `    ${line}\n`).join('')}`;
 }
 
-/** @param before in front of what went wrong */
-export function hostErrorText(name: string, { message, detail, hint }: HilError, before = ''): string {
+/**
+ * @param before in front of what went wrong
+ * @param also lines about the host itself
+ */
+export function hostErrorText(
+  name: string,
+  { message, detail, hint }: HilError,
+  before = '',
+  also: readonly string[] = [],
+): string {
   const more = [detail, hint].flatMap((text) => (text === undefined ? [] : text.split('\n')));
-  return hostText(name, `${before}${message}`, more);
+  return hostText(name, `${before}${message}`, [...more, ...also]);
 }

@@ -3,6 +3,7 @@
 import { realClock } from '../effects/clock.ts';
 import { table } from '../effects/table.ts';
 import { EXIT } from '../errors.ts';
+import { whyBad } from '../hosts/metal/bad.ts';
 import type { LabHost } from '../model/lab.ts';
 import { checkHosts, type HostReport, isReady } from '../run/host-check.ts';
 import { chooseHosts, labFolders, readLabs } from '../run/labs.ts';
@@ -13,7 +14,8 @@ export async function hostsListCommand(selectors: readonly string[]): Promise<nu
   const hosts = chooseHosts(await readLabs(), selectors);
   if (hosts.length === 0)
     process.stderr.write(`kvm-hil: no host is described in ${labFolders().join(', ')}\n`);
-  const rows = hosts.map((host) => [
+  const marks = await Promise.all(hosts.map(whyBad));
+  const rows = hosts.map((host, index) => [
     host.name,
     host.lab,
     `${host.user}@${host.address}:${host.port}`,
@@ -21,9 +23,12 @@ export async function hostsListCommand(selectors: readonly string[]): Promise<nu
     host.power.type,
     host.console.type,
     host.tags.join(', '),
+    marks[index] === undefined ? '' : 'marked bad',
   ]);
   if (rows.length > 0)
-    process.stdout.write(table(['host', 'lab', 'address', 'boot', 'power', 'console', 'tags'], rows));
+    process.stdout.write(
+      table(['host', 'lab', 'address', 'boot', 'power', 'console', 'tags', 'state'], rows),
+    );
   return EXIT.ok;
 }
 
@@ -38,13 +43,18 @@ export async function hostsCheckCommand(selectors: readonly string[]): Promise<n
 // --- internal ---
 
 function describe(report: HostReport): string {
-  const { host, error, survey, lease, lacks } = report;
-  if (error !== undefined) return hostErrorText(host.name, error, 'cannot be looked at: ');
+  const { host, error, survey, lease, abandoned, lacks, bad, cleared } = report;
+  const marked = bad === undefined ? [] : [`marked bad: ${bad}`];
+  if (error !== undefined) return hostErrorText(host.name, error, 'cannot be looked at: ', marked);
   const about = (name: string) => survey?.get(name) ?? '?';
   const facts = [
     `${about('distribution')}, Linux ${about('release')}, ${about('firmware')}`,
     `${about('model')}, ${about('cpus')} CPUs, ${Math.round(Number(about('memory_kib')) / 1024)} MiB, ${about('virtualization')}`,
-    lease?.held === true ? `leased to ${lease.owner}: ${lease.purpose}` : 'free',
+    lease?.held === true
+      ? `leased to ${lease.owner}: ${lease.purpose}${abandoned === true ? '; that process is gone' : ''}`
+      : 'free',
+    ...marked,
+    ...(cleared === undefined ? [] : [`marked bad no more: ${cleared}`]),
     ...lacks.map(({ what, hint }) => `lacking: ${what}; ${hint}`),
   ];
   return hostText(host.name, isReady(report) ? 'ready' : 'not ready', facts);

@@ -35,7 +35,9 @@ export async function resumeCommand(folder: string, o: ResumeOptions): Promise<n
       hint: 'start a new run',
     });
   }
-  const undertaking = { record, alwaysSelfCheck: false, base, series, kconfig, reporter };
+  const { boot: method, unattended_ok: unattendedOk = false } = record;
+  const how = { method, unattendedOk };
+  const undertaking = { record, alwaysSelfCheck: false, base, series, kconfig, reporter, ...how };
   return carryOut(run, undertaking, async () => {
     // The contracts as they were when the run began, and the known outcomes of this harness.
     const own = (await readCases()).filter((file) => file.id.startsWith('self/'));

@@ -39,6 +39,7 @@ export interface RunOptions {
   selfCheck?: boolean;
   take?: boolean;
   boot?: string;
+  unattendedOk?: boolean;
   dryRun?: boolean;
 }
 
@@ -51,7 +52,7 @@ export async function runCommand(o: RunOptions): Promise<number> {
   const method = bootOption(o.boot);
   const rounds = countOption('repeat', o.repeat, ROUNDS_MAX);
   const selectors = o.host.length === 0 ? ['qemu'] : o.host;
-  const { wishes } = await readWishes(selectors);
+  const { wishes } = await readWishes(selectors, o.unattendedOk === true);
   const base = await kernelSource(o, selectors);
   const series = o.series === undefined ? undefined : await readSeries(o.series);
   if (series !== undefined) series.provides = [...new Set([...series.provides, ...o.provides])];
@@ -114,6 +115,8 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
             ...originRecord(series),
           },
     hosts,
+    ...(method === undefined ? {} : { boot: method }),
+    ...(o.unattendedOk === true ? { unattended_ok: true } : {}),
     units,
     program: null,
   };
@@ -121,7 +124,8 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
   const take = o.take === true;
   const what = { record, alwaysSelfCheck, base, series, kconfig, reporter };
-  const undertaking = { ...what, take, method, picked: picked.open };
+  const unattendedOk = o.unattendedOk === true;
+  const undertaking = { ...what, take, method, unattendedOk, picked: picked.open };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);
   return exitCode;
@@ -220,6 +224,7 @@ function commandLine(o: RunOptions, seed: string): string {
   add('skip-tag', o.skipTag);
   if (o.kconfig !== 'base') add('kconfig', [o.kconfig]);
   if (o.boot !== undefined) add('boot', [o.boot]);
+  if (o.unattendedOk === true) words.push('--unattended-ok');
   if (o.repeat !== '1') add('repeat', [o.repeat]);
   add('seed', [seed]);
   return shellWords(words);

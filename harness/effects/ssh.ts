@@ -2,7 +2,7 @@
 // SSH: the one door to ssh2. One connection, many channels; the host key is pinned.
 import { createHash } from 'node:crypto';
 import ssh2 from 'ssh2';
-import { InfraError, messageOf } from '../errors.ts';
+import { InfraError, messageOf, UsageError } from '../errors.ts';
 import { CommandOutput, type RemoteResult } from './kept.ts';
 
 export type { RemoteResult } from './kept.ts';
@@ -57,7 +57,8 @@ export function newSshKey(): { privateKey: string; publicLine: string } {
 
 /**
  * Connects once.
- * @throws InfraError `ssh-failed`, the caller decides whether to try again; `host-key` when somebody else answers
+ * @throws InfraError `ssh-failed`, the caller decides whether to try again; `ssh-refused` when it answers, and does not let
+ *   us in; `host-key` when somebody else answers; UsageError `no-key` when the private key is none
  */
 export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> {
   const client = new ssh2.Client();
@@ -71,6 +72,8 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
       why = error.message;
       client.end();
       if (stranger !== undefined) return reject(wrongHostKey(target, stranger));
+      if ((error as { level?: string }).level === 'client-authentication')
+        return reject(notLetIn(target, error));
       reject(
         new InfraError({
           code: 'ssh-failed',
@@ -116,8 +119,15 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
     try {
       client.connect(config);
     } catch (error) {
-      // A private key that is none, for example.
-      failed(error as Error);
+      client.end();
+      reject(
+        new UsageError({
+          code: 'no-key',
+          message: `the private key for ${target.host}:${target.port} cannot be used: ${messageOf(error)}`,
+          hint: 'one with a passphrase has to be with the SSH agent',
+          cause: error,
+        }),
+      );
     }
   });
 }
@@ -128,6 +138,16 @@ export function fingerprint(publicKey: Buffer): string {
 }
 
 // --- internal ---
+
+function notLetIn(target: SshTarget, cause: Error): InfraError {
+  const key = target.agent === undefined ? 'the key' : 'a key of the SSH agent';
+  return new InfraError({
+    code: 'ssh-refused',
+    message: `${target.host}:${target.port} answers, and does not let ${target.username} in: ${cause.message}`,
+    hint: `is ${key} among its authorized_keys?`,
+    cause,
+  });
+}
 
 function wrongHostKey(target: SshTarget, shown: Buffer): InfraError {
   return new InfraError({

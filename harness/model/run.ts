@@ -2,6 +2,7 @@
 // The documents of a run folder but the result: what was asked for, what was built, what booted, what a case left.
 // Their shapes on disk are results/schema/{run,build,boot,attempt,facts}.schema.json.
 import type { KernelAfter } from './host-config.ts';
+import type { BootMethod } from './lab.ts';
 import type { Unit } from './plan.ts';
 import type { KernelRole, SeriesOrigin } from './result.ts';
 import type { Death } from './verdict.ts';
@@ -39,6 +40,10 @@ export interface RunRecord {
       } & SeriesOrigin)
     | null;
   hosts: string[];
+  /** How machines of the inventory are booted, instead of what that prefers. */
+  boot?: BootMethod;
+  /** They may be such as nothing could bring back. */
+  unattended_ok?: true;
   units: Unit[];
   /** SHA-256 of kvm-cases. */
   program: string | null;

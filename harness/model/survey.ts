@@ -83,7 +83,7 @@ export function lacksOf(
       mayHang(survey, host),
       lack(
         'nothing can bring it back when it hangs: it has neither power nor a watchdog',
-        'say how it is switched, load the driver of its watchdog, or set unattended_ok: true',
+        'say how it is switched, load the driver of its watchdog, set unattended_ok: true, or use --unattended-ok',
       ),
     ],
   ];

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Looks at machines of the inventory without changing anything: reachable, who has it, what it lacks.
+// Looks at machines of the inventory without changing them: reachable, who has it, what it lacks, whether it is marked bad.
 import type { Clock } from '../effects/clock.ts';
 import type { SshLink } from '../effects/ssh.ts';
 import { HilError, InterruptedError } from '../errors.ts';
-import { clearBad } from '../hosts/metal/bad.ts';
+import { clearBad, whyBad } from '../hosts/metal/bad.ts';
 import { isOurs } from '../hosts/metal/home.ts';
-import { readLease } from '../hosts/metal/lease.ts';
+import { isAbandoned, readLease } from '../hosts/metal/lease.ts';
+import { powerLacks } from '../hosts/metal/power.ts';
 import { reach, survey } from '../hosts/metal/reach.ts';
 import type { LabHost } from '../model/lab.ts';
 import type { LeaseState } from '../model/lease.ts';
@@ -18,17 +19,39 @@ export interface HostReport {
   error?: HilError;
   survey?: Survey;
   lease?: LeaseState;
+  /** Who has the lease was a process of this machine that is gone. */
+  abandoned?: boolean;
   lacks: Lack[];
+  /** Why it is marked bad. */
+  bad?: string;
+  /** Why it was, until this look. */
+  cleared?: string;
 }
 
 /** @returns in the order of `hosts`; what goes wrong with one is in its report */
+export async function lookAtHosts(clock: Clock, hosts: readonly LabHost[]): Promise<HostReport[]> {
+  return forEachAtOnce(hosts, (host) => lookAtHost(clock, host));
+}
+
+/** The same for somebody who wants to know: a mark is taken away from those that are as they should be. */
 export async function checkHosts(clock: Clock, hosts: readonly LabHost[]): Promise<HostReport[]> {
-  return forEachAtOnce(hosts, (host) => checkHost(clock, host));
+  return forEachAtOnce(hosts, async (host) => {
+    const report = await lookAtHost(clock, host);
+    const { bad, ...well } = report;
+    if (bad === undefined || !isReady(well) || isOurs(well.survey?.get('release'))) return report;
+    await clearBad(host);
+    return { ...well, cleared: bad };
+  });
+}
+
+/** Nobody has it, or nobody any more. */
+export function isFree({ lease, abandoned }: HostReport): boolean {
+  return lease?.held !== true || abandoned === true;
 }
 
 /** Nothing is in the way of booting kernels there. Somebody may have it. */
-export function isReady({ error, lacks }: HostReport): boolean {
-  return error === undefined && lacks.length === 0;
+export function isReady({ error, lacks, bad }: HostReport): boolean {
+  return error === undefined && lacks.length === 0 && bad === undefined;
 }
 
 /** @throws InfraError `no-survey` */
@@ -41,24 +64,27 @@ export async function lookAt(
   const found = await survey(host, link);
   const ours = (asked + clock.wall().getTime()) / 2000;
   const theirs = Number(found.get('seconds') ?? Number.NaN);
-  return { found, lacks: lacksOf(found, host, Number.isFinite(theirs) ? theirs - ours : 0) };
+  const offSeconds = Number.isFinite(theirs) ? theirs - ours : 0;
+  return { found, lacks: [...lacksOf(found, host, offSeconds), ...powerLacks(host)] };
 }
 
 // --- internal ---
 
-async function checkHost(clock: Clock, host: LabHost): Promise<HostReport> {
+async function lookAtHost(clock: Clock, host: LabHost): Promise<HostReport> {
+  const why = await whyBad(host);
+  const bad = why === undefined ? {} : { bad: why };
   try {
     const link = await reach(host);
     try {
       const { found, lacks } = await lookAt(clock, host, link);
-      // Somebody has looked, and it is as it should be.
-      if (lacks.length === 0 && !isOurs(found.get('release'))) await clearBad(host);
-      return { host, survey: found, lease: await readLease(host, link), lacks };
+      const lease = await readLease(host, link);
+      const abandoned = lease.held && (await isAbandoned(host, lease));
+      return { host, survey: found, lease, abandoned, lacks, ...bad };
     } finally {
       link.close();
     }
   } catch (error) {
     if (!(error instanceof HilError) || error instanceof InterruptedError) throw error;
-    return { host, error, lacks: [] };
+    return { host, error, lacks: [], ...bad };
   }
 }

@@ -3,6 +3,7 @@
 import type { Clock } from '../effects/clock.ts';
 import { UsageError } from '../errors.ts';
 import { leaseCopy } from '../hosts/metal/lease.ts';
+import { ipmiArgv } from '../hosts/metal/power.ts';
 import { openSerial } from '../hosts/metal/serial.ts';
 import type { LabHost } from '../model/lab.ts';
 
@@ -12,12 +13,13 @@ export interface WatchedConsole {
   close(): void;
 }
 
-/** @throws UsageError `no-console` */
+/** @throws UsageError `no-console`, `no-password` */
 export async function openConsole(
   clock: Clock,
   host: LabHost,
   onPiece: (piece: Buffer) => void,
 ): Promise<WatchedConsole> {
+  if (host.console.type === 'ipmi' && host.power.type === 'ipmi') ipmiArgv(host.power, []);
   const copy = host.console.type === 'ipmi' ? await leaseCopy(host) : undefined;
   const opened = openSerial(clock, host, onPiece);
   if (opened === undefined) {

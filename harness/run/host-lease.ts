@@ -3,8 +3,8 @@
 import type { Clock } from '../effects/clock.ts';
 import type { SshLink } from '../effects/ssh.ts';
 import { keepLease } from '../hosts/metal/keep.ts';
-import { guarded, type HeldLease, takeLease } from '../hosts/metal/lease.ts';
-import { reach } from '../hosts/metal/reach.ts';
+import { guarded, type HeldLease, takeSurely } from '../hosts/metal/lease.ts';
+import { reach, reachWithin } from '../hosts/metal/reach.ts';
 import { Work } from '../hosts/metal/work.ts';
 import type { LabHost } from '../model/lab.ts';
 
@@ -19,31 +19,51 @@ export interface HandsOn {
   signal: AbortSignal;
 }
 
+/** In which a network that was cut for a moment is there again. */
+const AGAIN_MS = 60_000;
+
 /**
  * Leases a machine that nobody has, or that a process of this machine left that is gone.
  * @param use gets a link whose every command is refused once the lease is somebody else's
- * @throws InfraError `leased`, `lease-lost`, `ssh-failed`, `host-key`
+ * @throws InfraError `leased`, `lease-lost`, `lease-kept`, `ssh-failed`, `ssh-refused`, `host-key`
  */
 export async function withMachine<T>(
   host: LabHost,
   { clock, purpose, take, msMax, signal }: HandsOn,
   use: (link: SshLink, lease: HeldLease) => Promise<T>,
 ): Promise<T> {
-  const link = await reach(host);
-  const stop = new AbortController();
-  let keeping: Promise<void> | undefined;
-  let lease: HeldLease | undefined;
+  let link = await reach(host);
+  const anew = async () => {
+    link = await reachWithin(clock, host, AGAIN_MS);
+    return link;
+  };
   try {
     const terms = { clock, purpose, force: take, waitMs: 0, onlyFree: true, orphan: true, signal };
-    const held = await takeLease(host, link, terms);
-    lease = held;
+    const { lease } = await takeSurely(host, link, terms, anew);
     const work = new Work(clock);
-    keeping = keepLease({ clock, work, lease: () => held, link: () => link, stop: stop.signal });
-    return await work.step(msMax, () => use(guarded(link, held), held));
+    const stop = new AbortController();
+    const keeping = keepLease({ clock, work, lease: () => lease, link: () => link, stop: stop.signal });
+    let failed = true;
+    try {
+      const used = await work.step(msMax, () => use(guarded(link, lease), lease));
+      failed = false;
+      return used;
+    } finally {
+      stop.abort();
+      await keeping;
+      const given = giveBack(lease, link, anew);
+      // What went wrong first is what counts.
+      await (failed ? given.catch(() => {}) : given);
+    }
   } finally {
-    stop.abort();
-    await keeping;
-    if (lease !== undefined && lease.lost === undefined) await lease.drop(link);
     link.close();
   }
+}
+
+// --- internal ---
+
+async function giveBack(lease: HeldLease, link: SshLink, anew: () => Promise<SshLink>): Promise<void> {
+  if (lease.lost !== undefined || (await lease.drop(link)) === undefined) return;
+  link.close();
+  await lease.mustDrop(await anew().catch(() => link));
 }

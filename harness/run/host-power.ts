@@ -5,7 +5,7 @@ import type { Clock } from '../effects/clock.ts';
 import { InfraError, UsageError } from '../errors.ts';
 import { takeLease } from '../hosts/metal/lease.ts';
 import { type Power, powerOf } from '../hosts/metal/power.ts';
-import { reachWithin } from '../hosts/metal/reach.ts';
+import { ANSWERED, reachWithin } from '../hosts/metal/reach.ts';
 import { maySwitch } from '../hosts/metal/wake.ts';
 import { type LabHost, restartMs } from '../model/lab.ts';
 
@@ -52,7 +52,7 @@ async function switchLeased(
 ): Promise<string> {
   const purpose = `kvm-hil hosts power ${verb}`;
   const terms = { clock, purpose, force: take, waitMs: 0, onlyFree: true, orphan: true, signal };
-  const link = await reachWithin(clock, host, ANSWERS_MS, signal).catch(async (error: unknown) => {
+  const link = await reachWithin(clock, host, ANSWERS_MS, signal, ANSWERED).catch(async (error: unknown) => {
     const silent = error instanceof InfraError && error.code === 'ssh-failed';
     if (!take && !silent) throw error;
     if (silent) await maySwitch(host, power, { ...terms, onWait: () => {} }, error);
@@ -70,7 +70,7 @@ async function switchLeased(
   });
   try {
     // Nobody can take one that is off.
-    if (verb === 'off') await lease.drop(link);
+    if (verb === 'off') await lease.mustDrop(link);
     await power[verb]();
   } catch (error) {
     await lease.drop(link);
@@ -83,7 +83,7 @@ async function switchLeased(
   try {
     // What it had in memory may have been newer than what its disk says.
     const now = await takeLease(host, again, { ...terms, supersedes: lease.token });
-    await now.drop(again);
+    await now.mustDrop(again);
   } finally {
     again.close();
   }

@@ -4,7 +4,7 @@ import type { Clock } from '../effects/clock.ts';
 import { isOurs } from '../hosts/metal/home.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import type { LabHost } from '../model/lab.ts';
-import { checkHosts } from './host-check.ts';
+import { lookAtHosts } from './host-check.ts';
 
 export interface ReleaseOptions {
   clock: Clock;
@@ -20,7 +20,7 @@ export interface ReleaseOptions {
  */
 export async function releaseHost(host: LabHost, o: ReleaseOptions): Promise<string> {
   const { clock, take, onWait, signal } = o;
-  const [report] = await checkHosts(clock, [host]);
+  const [report] = await lookAtHosts(clock, [host]);
   const release = report?.survey?.get('release');
   const { lease } = report ?? {};
   if (lease?.held === false && release !== undefined && !isOurs(release))

@@ -10,7 +10,7 @@ import { localHost } from '../hosts/local.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
 import { qemuHost } from '../hosts/qemu.ts';
 import type { BootMethod } from '../model/lab.ts';
-import { chooseHosts, isBuiltIn, readLabs, unknownHost } from './labs.ts';
+import { chooseHosts, isBuiltIn, letThemHang, readLabs, unknownHost } from './labs.ts';
 
 /** Hosts that run the kernel that is on them already. */
 export function bootsNothing(name: string): boolean {
@@ -24,6 +24,8 @@ export interface OpenHow {
   picked?: ReadonlyMap<string, Host> | undefined;
   /** How they are booted, instead of what the inventory prefers. */
   method?: BootMethod | undefined;
+  /** They may be such as nothing could bring back. */
+  unattendedOk?: boolean | undefined;
 }
 
 /**
@@ -35,9 +37,10 @@ export async function openHosts(
   names: readonly string[],
   program: string,
   slowKernel: boolean,
-  { take = false, picked = new Map(), method }: OpenHow = {},
+  { take = false, picked = new Map(), method, unattendedOk = false }: OpenHow = {},
 ): Promise<Host[]> {
   const labs = names.every(isBuiltIn) ? [] : await readLabs();
+  if (unattendedOk) letThemHang(labs);
   const embedded = names.some((name) => isBuiltIn(name) && !bootsNothing(name));
   const nestedKvm = embedded && (await offersNesting(program));
   const tscKhz = embedded ? await tscFrequency(program) : undefined;

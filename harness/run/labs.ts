@@ -36,6 +36,11 @@ export async function readLabs(folders: readonly string[] = labFolders()): Promi
   return hosts;
 }
 
+/** For once: though nothing could bring them back. */
+export function letThemHang(hosts: readonly LabHost[]): void {
+  for (const host of hosts) host.unattended_ok = true;
+}
+
 /** The hosts that names, tags (`tag:amd`) or globs mean; all without any. @throws UsageError `unknown-host` */
 export function chooseHosts(all: readonly LabHost[], selectors: readonly string[]): LabHost[] {
   if (selectors.length === 0) return [...all];

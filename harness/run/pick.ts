@@ -5,10 +5,11 @@ import type { Clock } from '../effects/clock.ts';
 import { HilError, InfraError, InterruptedError } from '../errors.ts';
 import type { Host, HostLease } from '../hosts/host.ts';
 import { metalHost } from '../hosts/metal/metal.ts';
+import { hostBad } from '../hosts/metal/refusals.ts';
 import type { BootMethod, LabHost } from '../model/lab.ts';
 import { methodLacks } from '../model/survey.ts';
-import { checkHosts, type HostReport, isReady } from './host-check.ts';
-import { chooseHosts, isBuiltIn, readLabs } from './labs.ts';
+import { type HostReport, isFree, isReady, lookAtHosts } from './host-check.ts';
+import { chooseHosts, isBuiltIn, letThemHang, readLabs } from './labs.ts';
 
 export type HostWish = { name: string } | { selector: string; candidates: LabHost[] };
 
@@ -36,11 +37,15 @@ export interface PickOptions {
   signal: AbortSignal;
 }
 
-/** @throws UsageError `unknown-host`, `bad-inventory` */
-export async function readWishes(selectors: readonly string[]): Promise<HostWishes> {
+/**
+ * @param unattendedOk they may be such as nothing could bring back
+ * @throws UsageError `unknown-host`, `bad-inventory`
+ */
+export async function readWishes(selectors: readonly string[], unattendedOk: boolean): Promise<HostWishes> {
   const wishes: HostWish[] = [];
   const inventory = selectors.some((one) => !isBuiltIn(one));
   const labs = inventory ? await readLabs() : [];
+  if (unattendedOk) letThemHang(labs);
   for (const selector of selectors) {
     const candidates = isBuiltIn(selector) ? [] : chooseHosts(labs, [selector]);
     const named = isBuiltIn(selector) || (candidates.length === 1 && candidates[0]?.name === selector);
@@ -58,8 +63,8 @@ export async function likelyHosts(
   const names = namedIn(wishes);
   for (const wish of wishes) {
     if ('name' in wish) continue;
-    const reports = await checkHosts(clock, left(wish.candidates, names));
-    const free = reports.find((one) => isBootable(one, method) && one.lease?.held !== true);
+    const reports = await lookAtHosts(clock, left(wish.candidates, names));
+    const free = reports.find((one) => isBootable(one, method) && isFree(one));
     if (free === undefined) throw noneFree(wish.selector, reports, new Map(), method);
     names.add(free.host.name);
   }
@@ -112,9 +117,9 @@ async function pickOne(
   candidates: readonly LabHost[],
   { clock, take, method, signal }: PickOptions,
 ): Promise<{ host: Host; lease: HostLease }> {
-  const reports = await checkHosts(clock, candidates);
+  const reports = await lookAtHosts(clock, candidates);
   const ready = reports.filter((one) => isBootable(one, method));
-  const free = ready.filter((one) => one.lease?.held !== true);
+  const free = ready.filter(isFree);
   const refused = new Map<string, HilError>();
   const tries = [...free.map((one) => ({ one, force: false }))];
   if (take) tries.push(...ready.map((one) => ({ one, force: true })));
@@ -145,9 +150,10 @@ function noneFree(
   method: BootMethod | undefined,
 ): InfraError {
   const why = (report: HostReport) => {
-    const { host, error, lacks, lease } = report;
+    const { host, error, lacks, lease, bad } = report;
     const seen = refused.get(host.name) ?? error;
     if (seen !== undefined) return seen.message;
+    if (bad !== undefined) return hostBad(host, bad).message;
     if (lacks[0] !== undefined) return `${host.name} is not ready: ${lacks[0].what}`;
     if (!isBootable(report, method)) return `${host.name} cannot be booted by ${method ?? '?'}`;
     return `${host.name} is leased to ${lease?.owner ?? '?'}: ${lease?.purpose ?? '?'}`;

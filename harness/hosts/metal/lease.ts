@@ -102,6 +102,20 @@ export class HeldLease {
     await this.keep(true);
   }
 
+  /**
+   * Gives it back.
+   * @throws InfraError `lease-kept` when the machine was not told
+   */
+  async mustDrop(link: SshLink): Promise<void> {
+    const kept = await this.drop(link);
+    if (kept === undefined) return;
+    throw new InfraError({
+      code: 'lease-kept',
+      message: `the lease of ${this.host.name} could not be given back: ${kept}`,
+      hint: `kvm-hil hosts release ${this.host.name}`,
+    });
+  }
+
   /** Gives it back. @returns why that did not work; one that is lost already is given back */
   async drop(link: SshLink): Promise<string | undefined> {
     const result = await runScript(link, 'lease', [LEASE_FOLDER, 'drop', `${this.token}`]);
@@ -217,6 +231,35 @@ export async function takeLease(host: LabHost, link: SshLink, o: TakeOptions): P
   }
 }
 
+/**
+ * As takeLease(), and when the machine does not say whether it gave it, it is asked again.
+ * @param again connects anew; the link before is closed
+ * @throws InfraError as takeLease(), and as `again`. The lease may be ours then: whoever comes next knows that we are gone
+ */
+export async function takeSurely(
+  host: LabHost,
+  link: SshLink,
+  o: TakeOptions,
+  again: () => Promise<SshLink>,
+): Promise<{ lease: HeldLease; link: SshLink }> {
+  try {
+    return { lease: await takeLease(host, link, o), link };
+  } catch (error) {
+    if (!(error instanceof UnknownLease)) throw error;
+    link.close();
+    const { token } = error;
+    try {
+      const fresh = await again();
+      return { lease: await takeLease(host, fresh, { ...o, supersedes: token }), link: fresh };
+    } catch (lost) {
+      const { purpose, run } = o;
+      const held = { token, held: true, count: 0, owner: whoWeAre(), purpose, run, holder: thisProcess() };
+      await keepCopy(host, held);
+      throw lost;
+    }
+  }
+}
+
 /** The answer did not reach us when it was taken: it may be ours, under this number. */
 export class UnknownLease extends InfraError {
   readonly token: number;
@@ -242,10 +285,24 @@ export async function leaseCopy(host: LabHost): Promise<LeaseCopy | undefined> {
   return { ...state, run, holder: holder === undefined ? undefined : parseIdentity(holder) };
 }
 
-/** Whether a process of this machine held it that is gone, and `o` says that what it left is ours. */
+/**
+ * Whether a process of this machine held it that is gone, and what it left is anybody's: a run may be gone on with, all
+ * else is over. `o` says whether it is ours even so.
+ */
 export function isOrphan(copy: LeaseCopy, o: Pick<TakeOptions, 'run' | 'orphan'>): boolean {
   if (!copy.held || copy.holder === undefined || !isProvablyGone(copy.holder)) return false;
-  return o.orphan === true || (o.run !== undefined && o.run === copy.run);
+  return o.orphan === true || copy.run === undefined || o.run === copy.run;
+}
+
+/** Whether a lease that a machine tells of is such a one. */
+export async function isAbandoned(
+  host: LabHost,
+  seen: LeaseState,
+  o: Pick<TakeOptions, 'run' | 'orphan'> = {},
+): Promise<boolean> {
+  const copy = await leaseCopy(host);
+  if (copy === undefined || copy.token !== seen.token || copy.owner !== seen.owner) return false;
+  return isOrphan(copy, o);
 }
 
 /** `user@machine:pid`. */
@@ -274,9 +331,7 @@ async function keepCopy(host: LabHost, copy: LeaseCopy): Promise<void> {
 async function isOursToTake(host: LabHost, seen: LeaseState, o: TakeOptions): Promise<boolean> {
   if (o.supersedes !== undefined && seen.token < o.supersedes) return true;
   if (seen.token === o.supersedes && seen.owner === whoWeAre()) return true;
-  const copy = await leaseCopy(host);
-  if (copy === undefined || copy.token !== seen.token || copy.owner !== seen.owner) return false;
-  return isOrphan(copy, o);
+  return isAbandoned(host, seen, o);
 }
 
 function stateOf(host: LabHost, result: RemoteResult): LeaseState {

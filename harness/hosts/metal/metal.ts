@@ -15,7 +15,7 @@ import { isOurs } from './home.ts';
 import { keepLease } from './keep.ts';
 import { kernelParameters } from './kexec.ts';
 import { bringHome } from './ladder.ts';
-import { guarded, type HeldLease, takeLease, UnknownLease } from './lease.ts';
+import { guarded, type HeldLease, takeLease, takeSurely } from './lease.ts';
 import { type MachineParts, metalMachine } from './machine.ts';
 import { underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
@@ -132,6 +132,7 @@ class Metal {
     let keeping: Promise<void> | undefined;
     // From the moment that it is ours: to find a machine, and to bring it home, takes longer than a lease lasts.
     const onHeld = () => {
+      this.serial ??= openSerial(clock, host, (piece) => this.console?.add(piece));
       keeping ??= keepLease({
         clock,
         work,
@@ -151,7 +152,6 @@ class Metal {
         await end();
         throw error;
       });
-    this.serial = openSerial(clock, host, (piece) => this.console?.add(piece));
     let ending: Promise<void> | undefined;
     this.given = {
       release: () => {
@@ -258,15 +258,13 @@ class Metal {
     };
     const wish = { ...o, clock, force: this.take, orphan: this.orphans };
     this.link = await wake(host, wish);
-    const first = await takeLease(host, this.link, how).catch(async (error: unknown) => {
-      if (!(error instanceof UnknownLease)) throw error;
-      this.link?.close();
+    const { lease: first } = await takeSurely(host, this.link, how, async () => {
       this.link = await wake(host, wish).catch(async (lost: unknown) => {
         // Whoever wants it next would wait for us.
         await markBad(host, `whether its lease is ours could not be asked: ${messageOf(lost)}`);
         throw lost;
       });
-      return takeLease(host, this.link, { ...how, supersedes: error.token });
+      return this.link;
     });
     this.held = first;
     onHeld();

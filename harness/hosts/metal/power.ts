@@ -5,6 +5,7 @@ import type { Clock } from '../../effects/clock.ts';
 import { type CommandResult, howItEnded, lastLines } from '../../effects/exec.ts';
 import { InfraError, UsageError } from '../../errors.ts';
 import type { BmcSpec, LabHost } from '../../model/lab.ts';
+import type { Lack } from '../../model/survey.ts';
 import { doorsOf } from './doors.ts';
 
 export interface Power {
@@ -58,18 +59,20 @@ export function powerOf(clock: Clock, host: LabHost): Power | undefined {
   };
 }
 
+/** What is missing of this process, not of the machine: found out before the BMC is needed. */
+export function powerLacks({ power }: Pick<LabHost, 'power'>): Lack[] {
+  const missing = power.type === 'ipmi' ? passwordLack(power) : undefined;
+  return missing === undefined ? [] : [missing];
+}
+
 /**
  * How ipmitool is started: by a shell that takes the password from the variable that the inventory names.
  * @throws UsageError `no-password` when it is not set
  */
 export function ipmiArgv(bmc: BmcSpec, words: readonly string[]): string[] {
-  if ((process.env[bmc.password_env] ?? '') === '') {
-    throw new UsageError({
-      code: 'no-password',
-      message: `the password of the BMC ${bmc.address} is missing: ${bmc.password_env} is not set`,
-      hint: `export ${bmc.password_env}=...`,
-    });
-  }
+  const missing = passwordLack(bmc);
+  if (missing !== undefined)
+    throw new UsageError({ code: 'no-password', message: missing.what, hint: missing.hint });
   const cipher = bmc.cipher === undefined ? [] : ['-C', String(bmc.cipher)];
   const to = [
     '-I',
@@ -88,6 +91,14 @@ export function ipmiArgv(bmc: BmcSpec, words: readonly string[]): string[] {
 }
 
 // --- internal ---
+
+function passwordLack({ address, password_env: name }: BmcSpec): Lack | undefined {
+  if ((process.env[name] ?? '') !== '') return undefined;
+  return {
+    what: `the password of the BMC ${address} is missing: ${name} is not set`,
+    hint: `export ${name}=...`,
+  };
+}
 
 // A BMC that was just asked something may not answer at first.
 async function patiently(clock: Clock, host: LabHost, argv: readonly string[]): Promise<CommandResult> {

@@ -14,6 +14,8 @@ import { type Answering, closeLate, reachWithin, whoAnswers } from './reach.ts';
 
 const COMMAND_TIMEOUT_MS = 30_000;
 const AGAIN_MS = 1000;
+/** What a kernel that is on its way says, and one that never gets there. */
+const NOT_YET = new Set(['ssh-failed', 'ssh-refused']);
 
 /**
  * Waits for the kernel under test.
@@ -42,7 +44,7 @@ export async function underTest(
     if (left <= 0) throw failed(`it did not answer SSH in ${seconds} s`);
     const reaching = reachWithin(clock, host, left, signal);
     const tried = await within(clock, left, Promise.race([reaching, panicked])).catch((error: unknown) => {
-      if (error instanceof InfraError && error.code === 'ssh-failed') return undefined;
+      if (error instanceof InfraError && NOT_YET.has(error.code)) return undefined;
       throw error;
     });
     if (tried === undefined) continue;

@@ -17,6 +17,10 @@ const BOOT_ID = /^[0-9a-z-]{1,64}$/;
 /** A machine that reset itself, or whose cable was pulled, sends nothing that TCP could tell by. */
 const LINK_SILENT_MS = 120_000;
 
+const STRANGER = ['host-key'];
+/** Final for a machine at rest: it is up, whatever it says to us. */
+export const ANSWERED: readonly string[] = [...STRANGER, 'ssh-refused'];
+
 /** Exit status of a script of ours: the lease is somebody else's. */
 export const LEASE_LOST = 75;
 
@@ -55,7 +59,7 @@ export async function targetOf(host: LabHost): Promise<SshTarget> {
   }
 }
 
-/** Connects once. @throws InfraError `ssh-failed`, `host-key`; UsageError `no-key`, `no-agent` */
+/** Connects once. @throws InfraError `ssh-failed`, `ssh-refused`, `host-key`; UsageError `no-key`, `no-agent` */
 export async function reach(host: LabHost, timeoutMs = CONNECT_TIMEOUT_MS): Promise<SshLink> {
   return doorsOf(host).connect(await targetOf(host), timeoutMs);
 }
@@ -63,13 +67,15 @@ export async function reach(host: LabHost, timeoutMs = CONNECT_TIMEOUT_MS): Prom
 /**
  * Connects as soon as the machine answers.
  * @param ms how long to go on trying
- * @throws the last error; a host key that is wrong is not waited on
+ * @param final errors that are not waited on: a machine that is starting up may refuse logins for a moment
+ * @throws the last error
  */
 export async function reachWithin(
   clock: Clock,
   host: LabHost,
   ms: number,
   signal?: AbortSignal,
+  final: readonly string[] = STRANGER,
 ): Promise<SshLink> {
   const until = clock.now() + ms;
   for (;;) {
@@ -77,8 +83,8 @@ export async function reachWithin(
     try {
       return await reach(host, Math.min(CONNECT_TIMEOUT_MS, left));
     } catch (error) {
-      const final = !(error instanceof InfraError) || error.code === 'host-key';
-      if (final || clock.now() + RETRY_MS >= until) throw error;
+      const waits = error instanceof InfraError && !final.includes(error.code);
+      if (!waits || clock.now() + RETRY_MS >= until) throw error;
       await clock.sleep(RETRY_MS, signal);
     }
   }

@@ -2,6 +2,7 @@
 // Whether kernels can be booted on a machine, by what it says of itself on its own kernel.
 import type { BootMethod, LabHost } from '../../model/lab.ts';
 import { lacksOf, mayHang, type Survey } from '../../model/survey.ts';
+import { powerLacks } from './power.ts';
 import { notReady, unattended } from './refusals.ts';
 import { methodOf } from './way.ts';
 
@@ -11,7 +12,7 @@ import { methodOf } from './way.ts';
  * @throws InfraError `host-lacks`, `unattended`; UsageError `boot-method`
  */
 export function mustBeReady(host: LabHost, found: Survey, wanted: BootMethod | undefined): void {
-  const lacks = lacksOf(found, host, 0);
+  const lacks = [...lacksOf(found, host, 0), ...powerLacks(host)];
   if (lacks.length === 1 && mayHang(found, host)) throw unattended(host, 'neither power nor a watchdog');
   if (lacks.length > 0) {
     throw notReady(

@@ -16,7 +16,7 @@ export function unattended(host: LabHost, lacking: string): InfraError {
   return new InfraError({
     code: 'unattended',
     message: `nothing can bring ${host.name} back when it hangs: it has ${lacking}`,
-    hint: `say in ${host.file} how it is switched, load the driver of its watchdog, or set unattended_ok: true`,
+    hint: `say in ${host.file} how it is switched, load a watchdog's driver, set unattended_ok, or use --unattended-ok`,
   });
 }
 

@@ -23,6 +23,10 @@ const KEY_MS = 300;
 const RESETTING = /sysrq: Resetting/;
 const HEARD_MS = 10_000;
 
+export function hasConsole(host: LabHost): boolean {
+  return doorsOf(host).serial !== undefined || host.console.type !== 'none';
+}
+
 /** @param onPiece gets what the machine prints, as long as the console is open; undefined when there is no console */
 export function openSerial(
   clock: Clock,

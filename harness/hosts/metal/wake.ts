@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine as it is found: one that answers is left as it is, one that does not is switched off and on, but only if
-// nobody else can be at work there.
+// nobody else can be at work there. What hears a key on its console is spared that.
 import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import { type LabHost, restartMs } from '../../model/lab.ts';
 import { EXPIRES_MS, hasMoved } from '../../model/lease.ts';
+import { ConsoleLog } from '../console.ts';
 import type { LeaseRequest } from '../host.ts';
 import { isOrphan, leaseCopy } from './lease.ts';
 import { type Power, powerOf } from './power.ts';
-import { reachWithin } from './reach.ts';
+import { ANSWERED, reachWithin } from './reach.ts';
 import { unknownHolder } from './refusals.ts';
+import { hasConsole, openSerial, resetByKey } from './serial.ts';
 
 export interface WakeOptions extends LeaseRequest {
   clock: Clock;
@@ -22,16 +24,22 @@ export interface WakeOptions extends LeaseRequest {
 
 /** A machine that nobody uses answers at once. */
 const UNREACHABLE_MS = 60_000;
+/** A BMC ends the session of somebody else first. */
+const OPENS_MS = 5000;
 
-/** @throws InfraError `ssh-failed`, `no-holder`, `host-key`, `power-failed` */
+/** @throws InfraError `ssh-failed`, `ssh-refused`, `no-holder`, `host-key`, `power-failed` */
 export async function wake(host: LabHost, o: WakeOptions): Promise<SshLink> {
   const { clock, signal } = o;
   try {
-    return await reachWithin(clock, host, UNREACHABLE_MS, signal);
+    return await reachWithin(clock, host, UNREACHABLE_MS, signal, ANSWERED);
   } catch (error) {
+    if (!isSilent(error)) throw error;
     const power = powerOf(clock, host);
-    if (!(error instanceof InfraError) || error.code !== 'ssh-failed' || power === undefined) throw error;
+    if (power === undefined && !hasConsole(host)) throw error;
     await maySwitch(host, power, o, error);
+    const woken = await byKey(host, o);
+    if (woken !== undefined) return woken;
+    if (power === undefined) throw error;
     await power.cycle();
     return reachWithin(clock, host, restartMs(host), signal);
   }
@@ -41,12 +49,17 @@ export async function wake(host: LabHost, o: WakeOptions): Promise<SshLink> {
  * Who has a machine that does not answer is only known from the copy of its lease here.
  * @throws `why` when its holder goes on; InfraError `no-holder`
  */
-export async function maySwitch(host: LabHost, power: Power, o: WakeOptions, why: InfraError): Promise<void> {
+export async function maySwitch(
+  host: LabHost,
+  power: Power | undefined,
+  o: WakeOptions,
+  why: InfraError,
+): Promise<void> {
   if (o.force) return;
   const seen = await leaseCopy(host);
   if (seen === undefined) {
     // It is nobody's here, and may be somebody's elsewhere. Nobody is at work on one that is off.
-    if ((await power.status()) !== 'off') throw unknownHolder(host, why);
+    if ((await power?.status()) !== 'off') throw unknownHolder(host, why);
     return;
   }
   if (!seen.held || isOrphan(seen, o)) return;
@@ -55,4 +68,28 @@ export async function maySwitch(host: LabHost, power: Power, o: WakeOptions, why
   await o.clock.sleep(EXPIRES_MS, o.signal);
   const now = await leaseCopy(host);
   if (now !== undefined && hasMoved(seen, now)) throw why;
+}
+
+// --- internal ---
+
+function isSilent(error: unknown): error is InfraError {
+  return error instanceof InfraError && error.code === 'ssh-failed';
+}
+
+async function byKey(host: LabHost, { clock, signal }: WakeOptions): Promise<SshLink | undefined> {
+  const log = new ConsoleLog('/dev/null');
+  const serial = openSerial(clock, host, (piece) => log.add(piece));
+  let heard = false;
+  try {
+    if (serial !== undefined) await clock.sleep(OPENS_MS, signal);
+    heard = await resetByKey(clock, serial, log);
+  } finally {
+    serial?.close();
+    await log.close();
+  }
+  if (!heard) return undefined;
+  return reachWithin(clock, host, restartMs(host), signal).catch((error: unknown) => {
+    if (isSilent(error)) return undefined;
+    throw error;
+  });
 }

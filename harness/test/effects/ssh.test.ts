@@ -233,7 +233,15 @@ t.test('any other host key ends the connection', async (t) => {
 
 t.test('a key that the host does not know', async (t) => {
   const server = await startServer(play);
-  t.match(await failed({ ...server.target, privateKey: newSshKey().privateKey }), /authentication/);
+  const refused = await caught(connect({ ...server.target, privateKey: newSshKey().privateKey }, LONG_MS));
+  t.match(refused, { code: 'ssh-refused', message: /does not let root in: .*authentication/ }, 'it is up');
+  await server.close();
+});
+
+t.test('a private key that is none', async (t) => {
+  const server = await startServer(play);
+  const none = await caught(connect({ ...server.target, privateKey: 'garbage' }, LONG_MS));
+  t.match(none, { code: 'no-key', message: /privateKey/, exitCode: 2 });
   await server.close();
 });
 
@@ -259,12 +267,6 @@ t.test('nobody listens, nobody answers, nobody speaks SSH', async (t) => {
   t.match(await failed(target), /failed: ./);
   for (const socket of sockets) socket.destroy();
   await new Promise((resolve) => listener.close(resolve));
-});
-
-t.test('a private key that is none', async (t) => {
-  const server = await startServer(play);
-  t.match(await failed({ ...server.target, privateKey: 'garbage' }), /privateKey/);
-  await server.close();
 });
 
 t.test('a host that falls silent', async (t) => {

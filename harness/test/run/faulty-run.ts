@@ -58,7 +58,7 @@ function limitsOf({ host: { deadlines, boot: methods }, hearsKeys }: PlayedMachi
   // Asked, waited for, switched off and on (three tries a command), waited for again.
   const home = (30 + shutdown + rungs * (post + boot + 60) + 200) * second;
   return {
-    lease: EXPIRES_MS + (60 + 200 + post + boot + 300) * second + home,
+    lease: EXPIRES_MS + (60 + 200 + (rungs - 1) * (post + boot) + 300) * second + home,
     // Seven commands with images among them, two tries to get there, and home when that fails.
     boot: (7 * 60 + shutdown + jump + 60) * second + 2 * home,
     close: home,

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
+import { newSshKey } from '../../effects/ssh.ts';
 import { HilError } from '../../errors.ts';
 import type { MachineFacts } from '../../model/host-facts.ts';
 import type { LabHost } from '../../model/lab.ts';
@@ -33,7 +34,7 @@ const withLab = (
   withTemp(async (folder) => {
     process.env['KVM_HIL_LABS'] = folder;
     process.env['XDG_STATE_HOME'] = path.join(folder, 'state');
-    writeFileSync(path.join(folder, 'key'), 'no key', { mode: 0o600 });
+    writeFileSync(path.join(folder, 'key'), newSshKey().privateKey, { mode: 0o600 });
     const lines = Object.entries(hosts).map(
       ([name, kconfig]) =>
         `  - { name: ${name}, driver: metal, address: 127.0.0.1, port: 1, host_key: ${KEY}, key: key, kconfig: ${kconfig} }\n`,

@@ -60,7 +60,7 @@ for (const [what, text, selector, code, message] of INVENTORIES) {
       writeFileSync(path.join(folder, 'labs', 'here.yaml'), text);
       process.env['KVM_HIL_LABS'] = path.join(folder, 'labs');
       const use = async () => {
-        await readWishes([selector]);
+        await readWishes([selector], false);
         for (const one of await readLabs()) await targetOf(one);
       };
       const error = await caught(use());

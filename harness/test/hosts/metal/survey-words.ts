@@ -35,6 +35,6 @@ export const GRUB: Readonly<Record<string, string>> = {
 /** As the script prints it. What is empty is not said. */
 export function surveyText(says: Readonly<Record<string, string>>, tools: Iterable<string> = []): string {
   const lines = Object.entries(says).filter(([, value]) => value !== '');
-  for (const tool of tools) lines.push([`tool_${tool}`, 'yes']);
+  for (const tool of tools) if (says[`tool_${tool}`] !== '') lines.push([`tool_${tool}`, 'yes']);
   return lines.map(([name, value]) => `${name}=${value}\n`).join('');
 }
