@@ -5,6 +5,7 @@ import { table } from '../effects/table.ts';
 import { EXIT } from '../errors.ts';
 import { whyBad } from '../hosts/metal/bad.ts';
 import type { LabHost } from '../model/lab.ts';
+import { adviceFor } from '../model/survey.ts';
 import { checkHosts, type HostReport, isReady } from '../run/host-check.ts';
 import { chooseHosts, labFolders, readLabs } from '../run/labs.ts';
 import { hostErrorText, hostText } from './host-text.ts';
@@ -54,6 +55,7 @@ function describe(report: HostReport): string {
       ? `leased to ${lease.owner}: ${lease.purpose}${abandoned === true ? '; that process is gone' : ''}`
       : 'free',
     ...marked,
+    ...(survey === undefined ? [] : adviceFor(survey)).map(({ what, hint }) => `${what}; ${hint}`),
     ...(cleared === undefined ? [] : [`marked bad no more: ${cleared}`]),
     ...lacks.map(({ what, hint }) => `lacking: ${what}; ${hint}`),
   ];

@@ -8,6 +8,14 @@ const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const MEMORY_CHARS_MAX = 512 * 1024;
 const LINE_CHARS_MAX = 8 * 1024;
 
+/**
+ * What the runner says between the lines of a machine: by its own clock, as a kernel's lines are by the kernel's.
+ * @param at when it was
+ */
+export function consoleNote(at: Date, text: string): Buffer {
+  return Buffer.from(`\n[kvm-hil ${at.toISOString()}: ${text}]\n`);
+}
+
 export class ConsoleLog implements Console {
   private readonly file: WriteStream;
   private fileLeft = FILE_BYTES_MAX;

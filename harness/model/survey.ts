@@ -93,6 +93,20 @@ export function lacksOf(
     : common;
 }
 
+/** What is not in the way of kernels under test, and worth knowing of the machine's own. */
+export function adviceFor(survey: Survey): Lack[] {
+  const module = survey.get('virtualization') === 'svm' ? 'kvm_amd' : 'kvm_intel';
+  const off = /^[0N]$/.test(survey.get('nested') ?? '');
+  return off
+    ? [
+        lack(
+          'nested virtualisation is off',
+          `its own kernel wants ${module}.nested=1; those under test have it on`,
+        ),
+      ]
+    : [];
+}
+
 /** A way from the kernel that a machine rests on. */
 export type FromRest = Exclude<BootMethod, 'modules'>;
 

@@ -62,6 +62,21 @@ export function loadedIds(text: string): ReadonlyMap<string, string> {
   return ids;
 }
 
+/**
+ * What of the modules that are loaded is not of the image, for people; undefined when all is. The other vendor's is not
+ * loaded.
+ * @param ids of loadedIds()
+ * @param modules of swappable()
+ */
+export function strangeModule(
+  ids: ReadonlyMap<string, string>,
+  modules: readonly KernelModule[],
+): string | undefined {
+  const strange = modules.find(({ name, buildId }) => ids.has(name) && ids.get(name) !== buildId);
+  if (strange === undefined) return undefined;
+  return `the module ${strange.name} is ${ids.get(strange.name)}, and should be ${strange.buildId}`;
+}
+
 // --- internal ---
 
 const NOTE_HEAD = 32;

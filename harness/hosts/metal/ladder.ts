@@ -5,7 +5,7 @@ import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, messageOf } from '../../errors.ts';
 import { type LabHost, restartMs } from '../../model/lab.ts';
-import type { ConsoleLog } from '../console.ts';
+import { type ConsoleLog, consoleNote } from '../console.ts';
 import { markBad } from './bad.ts';
 import type { Serial } from './doors.ts';
 import { homeWithin, mustBeKnown, RESET } from './home.ts';
@@ -79,6 +79,7 @@ async function byForce(away: Away, why: unknown): Promise<{ link: SshLink } | { 
     if (lease?.lost !== undefined) throw lease.lost;
     // No command is there that the machine could refuse.
     await lease?.mustBeOurs();
+    console?.add(consoleNote(clock.wall(), 'it does not come home: asked by a key, then by its power'));
     if (await resetByKey(clock, serial, console)) {
       const link = await home(away, restartMs(host)).catch(() => undefined);
       if (link !== undefined) return { link };
@@ -86,6 +87,7 @@ async function byForce(away: Away, why: unknown): Promise<{ link: SshLink } | { 
     const power = powerOf(clock, host);
     if (power === undefined) throw why;
     await lease?.mustBeOurs();
+    console?.add(consoleNote(clock.wall(), 'switched off and on'));
     await power.cycle();
     return { link: await home(away, restartMs(host)) };
   } catch (error) {

@@ -17,7 +17,7 @@ import { kernelParameters } from './kexec.ts';
 import { bringHome } from './ladder.ts';
 import { guarded, type HeldLease, takeLease, takeSurely } from './lease.ts';
 import { type MachineParts, metalMachine } from './machine.ts';
-import { underTest } from './proof.ts';
+import { mustBeItsModules, underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
 import { mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
@@ -209,6 +209,7 @@ class Metal {
       this.leaving = undefined;
       const mine = guarded(fresh, lease);
       await way.prove(mine);
+      await mustBeItsModules(mine, host, request.image);
       const took = ((clock.now() - started) / 1000).toFixed(1);
       const how = [`${way.name} in ${took} s`, await leash(mine, host)];
       await lease.refresh(fresh);
@@ -329,7 +330,7 @@ class Metal {
         const { link, held } = this;
         // The lease on the disk is not yet ours: it is asked for what is left there once it is.
         if (this.settling || link === undefined || held === undefined || held.lost !== undefined) return left;
-        const tidied = await tidy(guarded(link, held), held, this.before, this.console);
+        const tidied = await tidy(this.clock, guarded(link, held), held, this.before, this.console);
         if (left === '') left = tidied.left;
         this.bad = tidied.bad ?? this.bad;
         if (tidied.unheard === undefined) {

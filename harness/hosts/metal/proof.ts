@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-// Proof that the kernel under test runs: the machine answers with another boot id than before, and with the release that
-// only this image has.
+// Proof that the kernel under test runs: the machine answers with another boot id than before, with the release that
+// only this image has, and with this image's modules.
 import { type Clock, within } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
+import type { KernelImage } from '../../model/image.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { Survey } from '../../model/survey.ts';
+import { loadedIds, strangeModule, swappable } from '../../model/swap.ts';
 import type { Death } from '../../model/verdict.ts';
-import type { ConsoleLog } from '../console.ts';
+import { type ConsoleLog, consoleNote } from '../console.ts';
 import type { BootRequest } from '../host.ts';
 import { bootFailure, PANIC } from '../qemu-process.ts';
 import { type Answering, closeLate, reachWithin, whoAnswers } from './reach.ts';
@@ -55,10 +57,15 @@ export async function underTest(
       throw failed(tried.value);
     }
     const link = tried.value;
-    const answering = await whoAnswers(link, COMMAND_TIMEOUT_MS);
+    const answering = await whoAnswers(link, COMMAND_TIMEOUT_MS, 'cat /proc/uptime');
     if (answering !== undefined && answering.bootId !== resting.get('boot_id')) {
       const { bootId, release } = answering;
-      if (release === request.image.release) return { link, bootId };
+      if (release === request.image.release) {
+        // Ties the lines of both logs, which are by the kernel's clock, to what is by ours.
+        const seconds = /^[\d.]+/.exec(answering.lines[0] ?? '')?.[0] ?? '?';
+        console.add(consoleNote(clock.wall(), `the kernel under test answers, ${seconds} s after its start`));
+        return { link, bootId };
+      }
       link.close();
       if (release === resting.get('release')) throw failed('the machine went back to its own kernel');
       throw new InfraError({
@@ -71,6 +78,23 @@ export async function underTest(
     link.close();
     await clock.sleep(AGAIN_MS, request.signal);
   }
+}
+
+/**
+ * The modules of KVM that are loaded are the image's, by their build ids. That some are not there is for the facts to say.
+ * @param link to the kernel under test
+ * @throws InfraError `wrong-modules`
+ */
+export async function mustBeItsModules(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
+  const modules = swappable(image);
+  if (modules.length === 0) return;
+  const asked = await link.exec('kvm-modules ids', { timeoutMs: COMMAND_TIMEOUT_MS });
+  const strange = strangeModule(loadedIds(asked.stdout), modules);
+  if (strange === undefined) return;
+  throw new InfraError({
+    code: 'wrong-modules',
+    message: `${host.name} runs ${image.release}, and other modules of KVM than its own: ${strange}`,
+  });
 }
 
 /** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */

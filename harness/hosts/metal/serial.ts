@@ -7,7 +7,7 @@ import { connect as connectTcp } from 'node:net';
 import { type Clock, within } from '../../effects/clock.ts';
 import { exec, spawnTethered } from '../../effects/exec.ts';
 import type { LabHost } from '../../model/lab.ts';
-import type { ConsoleLog } from '../console.ts';
+import { type ConsoleLog, consoleNote } from '../console.ts';
 import { doorsOf, type Serial } from './doors.ts';
 import { ipmiArgv } from './power.ts';
 import { TELNET_BREAK, TelnetText } from './telnet.ts';
@@ -40,7 +40,7 @@ export function openSerial(
   let keys: Keys | undefined;
   const keep = async () => {
     for (let opened = 0; !stop.signal.aborted; opened++) {
-      if (opened > 0) onPiece(Buffer.from('\n[kvm-hil: the console was cut off here]\n'));
+      if (opened > 0) onPiece(consoleNote(clock.wall(), 'the console was cut off here'));
       await once(host, onPiece, stop.signal, (open) => {
         keys = open;
       });

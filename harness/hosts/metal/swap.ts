@@ -10,7 +10,7 @@ import type { KernelModule } from '../../model/image.ts';
 import { stripConsoleStamp } from '../../model/kmsg.ts';
 import type { BootMethod, LabHost } from '../../model/lab.ts';
 import { findSplats } from '../../model/splat.ts';
-import { loadedIds, swappable } from '../../model/swap.ts';
+import { loadedIds, strangeModule, swappable } from '../../model/swap.ts';
 import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Machine } from '../host.ts';
 import { orderOf, PROGRAM_PATH } from '../initramfs.ts';
@@ -147,15 +147,12 @@ async function prove(
   must(host, asked, 'it has no /dev/kvm now');
   const ids = loadedIds(asked.stdout);
   if (!ids.has('kvm')) throw refused(host, 'it does not say which module kvm is loaded');
-  for (const { name, buildId } of modules) {
-    const is = ids.get(name);
-    // The other vendor's.
-    if (is === undefined && name !== 'kvm') continue;
-    if (is !== buildId)
-      throw refused(host, `the module ${name} is ${is ?? 'none'}, and should be ${buildId}`);
-    if (old.some((one) => one.name === name && one.buildId === buildId))
-      throw refused(host, `the module ${name} cannot be told from that of the base`);
-  }
+  const strange = strangeModule(ids, modules);
+  if (strange !== undefined) throw refused(host, strange);
+  const same = modules.find(
+    ({ name, buildId }) => ids.has(name) && old.some((one) => one.name === name && one.buildId === buildId),
+  );
+  if (same !== undefined) throw refused(host, `the module ${same.name} cannot be told from that of the base`);
   if (ids.size < 2 || ![...ids.keys()].some((name) => name.startsWith('kvm_')))
     throw refused(host, 'no module for its processor is loaded');
 }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // On the known-good kernel again: what the kernel under test left behind is kept, what its boot method left is taken away.
+import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { type HilError, InfraError, messageOf } from '../../errors.ts';
 import type { Survey } from '../../model/survey.ts';
-import type { ConsoleLog } from '../console.ts';
+import { type ConsoleLog, consoleNote } from '../console.ts';
 import { markBad } from './bad.ts';
 import type { HeldLease } from './lease.ts';
 import { tidyOnce } from './once.ts';
@@ -25,6 +26,7 @@ export interface Tidied {
  * @param console gets what is found in pstore as well
  */
 export async function tidy(
+  clock: Clock,
   link: SshLink,
   lease: HeldLease,
   before: Survey | undefined,
@@ -33,7 +35,10 @@ export async function tidy(
   let left = '';
   try {
     if (before !== undefined) left = await sinceThen(link, lease.guard(), before);
-    if (left !== '') console?.add(Buffer.from(`\n[kvm-hil: left in pstore]\n${left}`));
+    if (left !== '') {
+      console?.add(consoleNote(clock.wall(), 'left in pstore'));
+      console?.add(Buffer.from(left));
+    }
     await tidyOnce(link, lease);
     return { left };
   } catch (error) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 import t from 'tap';
-import { lacksOf, methodFor, onceLoader, parseSurvey, watchdogOf } from '../../model/survey.ts';
+import { adviceFor, lacksOf, methodFor, onceLoader, parseSurvey, watchdogOf } from '../../model/survey.ts';
 
 const READY = `system=Linux
 release=6.1.0-50-amd64
@@ -132,4 +132,11 @@ t.test('garbage is no survey', async (t) => {
   t.equal(parseSurvey('Welcome!\n\u0000\u0001\n=x\n').size, 0);
   t.equal(parseSurvey(`release=${'x'.repeat(100_000)}`).size, 0, 'a value has a bound');
   t.same(lacks('hello=there'), ['it answers nothing that makes sense']);
+});
+
+t.test("what is worth knowing, and in nobody's way", async (t) => {
+  const said = (text: string) => adviceFor(parseSurvey(text)).map(({ what, hint }) => `${what}; ${hint}`);
+  t.match(said('virtualization=svm\nnested=0\n'), [/^nested virtualisation is off; .*kvm_amd\.nested=1/]);
+  t.match(said('virtualization=vmx\nnested=N\n'), [/kvm_intel/]);
+  for (const nested of ['nested=1\n', 'nested=Y\n', '']) t.same(said(`virtualization=svm\n${nested}`), []);
 });

@@ -112,19 +112,19 @@ const REFUSALS: readonly [what: string, play: NonNullable<PlayedSetup['play']>, 
   [
     'the base still runs',
     (command) =>
-      command.startsWith('kvm-modules ids')
+      command.startsWith('kvm-modules ids;')
         ? { stdout: `kvm 040000001400000003000000474e5500${'ab'.repeat(20)}\nkvm_amd 0\n` }
         : undefined,
     /the module kvm is abab.*, and should be [0-9a-f]{40}/,
   ],
   [
     'nothing for the processor',
-    (command) => (command.startsWith('kvm-modules ids') ? { stdout: '' } : undefined),
+    (command) => (command.startsWith('kvm-modules ids;') ? { stdout: '' } : undefined),
     /does not say which module kvm is loaded/,
   ],
   [
     'no device',
-    (command) => (command.startsWith('kvm-modules ids') ? { exitCode: 1 } : undefined),
+    (command) => (command.startsWith('kvm-modules ids;') ? { exitCode: 1 } : undefined),
     /no \/dev\/kvm/,
   ],
 ];

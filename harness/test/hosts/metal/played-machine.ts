@@ -281,9 +281,9 @@ export class PlayedMachine {
 
   private async restart(kernel: Kernel, loaded: string, ms: number): Promise<void> {
     const boot = ++this.boots;
-    this.up = false;
-    this.hung = false;
+    Object.assign(this, { up: false, hung: false });
     this.dropLinks('reset by peer');
+    this.modules.loaded.clear();
     await this.inner?.close();
     this.inner = undefined;
     await this.clock.sleep(ms);

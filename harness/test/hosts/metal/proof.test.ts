@@ -2,11 +2,13 @@
 import path from 'node:path';
 import t from 'tap';
 import { realClock, within } from '../../../effects/clock.ts';
+import { remoteResult } from '../../../effects/kept.ts';
 import type { SshLink } from '../../../effects/ssh.ts';
 import { ConsoleLog } from '../../../hosts/console.ts';
 import type { BootRequest } from '../../../hosts/host.ts';
 import { replaceDoors } from '../../../hosts/metal/doors.ts';
-import { resetOf, underTest } from '../../../hosts/metal/proof.ts';
+import { mustBeItsModules, resetOf, underTest } from '../../../hosts/metal/proof.ts';
+import type { KernelImage } from '../../../model/image.ts';
 import { simClock } from '../../sim-clock.ts';
 import { caught, tempFolder } from '../../temp.ts';
 import { type PlayedSetup, playedHost } from './played-setup.ts';
@@ -56,4 +58,22 @@ t.test('a kernel that panics while its machine is being waited for', async (t) =
   t.equal(closed, 1, 'the connection is closed');
   t.equal(knocks, 1, 'and there is no other');
   await log.close();
+});
+
+t.test('the modules of another build', async (t) => {
+  const folder = tempFolder(t);
+  const host = playedHost({ name: 'm', clock: realClock, folder, script: {} as PlayedSetup['script'] });
+  const [ours, others] = ['1'.repeat(40), '2'.repeat(40)];
+  const note = (id: string) => `040000001400000003000000474e5500${id}`;
+  const saying = (stdout: string) =>
+    ({ exec: async (command: string) => remoteResult(command, { stdout }) }) as unknown as SshLink;
+  const modules = ['kvm', 'kvm_amd', 'kvm_intel'].map((name) => ({ name, buildId: ours }));
+  const image = { release: '7.3.4-kvmhil-0123456789', modules } as unknown as KernelImage;
+  const prove = (stdout: string) => mustBeItsModules(saying(stdout), host, image);
+  await prove(`kvm ${note(ours)}\nkvm_amd ${note(ours)}\n`);
+  await prove('');
+  t.match(await caught(prove(`kvm ${note(ours)}\nkvm_amd ${note(others)}\n`)), {
+    code: 'wrong-modules',
+    message: /kvm_amd is 2{40}, and should be 1{40}/,
+  });
 });
