@@ -41,6 +41,8 @@ export interface SshLink {
   close(): void;
 }
 
+/** As ssh2 says where it happened: the host is there, and has shown its key. */
+const AT_THE_DOOR: ReadonlySet<string | undefined> = new Set(['client-authentication', 'agent']);
 const KEY_TRIES = 20;
 const KEEPALIVES_MAX = 8;
 
@@ -72,8 +74,7 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
       why = error.message;
       client.end();
       if (stranger !== undefined) return reject(wrongHostKey(target, stranger));
-      if ((error as { level?: string }).level === 'client-authentication')
-        return reject(notLetIn(target, error));
+      if (AT_THE_DOOR.has((error as { level?: string }).level)) return reject(notLetIn(target, error));
       reject(
         new InfraError({
           code: 'ssh-failed',

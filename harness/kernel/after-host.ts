@@ -47,7 +47,8 @@ export async function configureAfter(
       ? ''
       : await makeKconfig(tree, objects, [`LSMOD=${LOADED}`, 'localyesconfig'], signal);
   const builtIn = withoutModules(await readPlain(objects, '.config'));
-  await writeWhole(file, [builtIn, await readTrim(), ...fragments].join('\n'));
+  const root = host.root === undefined ? '' : `CONFIG_${host.root}=y\n`;
+  await writeWhole(file, [builtIn, await readTrim(), root, ...fragments].join('\n'));
   await makeKconfig(tree, objects, ['olddefconfig'], signal);
   return modulesLeftOut(said);
 }

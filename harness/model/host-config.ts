@@ -4,6 +4,7 @@
 import type { MachineFacts } from './host-facts.ts';
 import { type Kconfig, parseKconfig } from './kconfig.ts';
 import type { LabHost } from './lab.ts';
+import { type RootFs, rootOf } from './survey.ts';
 
 /** What a machine's own kernel has, as far as a kernel is built after it. */
 export interface HostConfig {
@@ -18,6 +19,8 @@ export interface HostConfig {
   modules: string[];
   /** Those of the network card and of what it is plugged into; they may be built in there. */
   network: string[];
+  /** Symbol of the file system that its own system is on; absent when kernels have none of that. */
+  root?: string;
   /** Symbol of the driver that its console needs; absent when the inventory names no console, or one that is not known. */
   console?: string;
 }
@@ -34,13 +37,14 @@ const CONSOLES: readonly (readonly [device: RegExp, symbol: string])[] = [
   [/^ttyUSB\d/, 'USB_SERIAL_CONSOLE'],
   [/^tty\d/, 'VT_CONSOLE'],
 ];
+const ROOT_SYMBOLS: Readonly<Record<RootFs, string>> = { ext4: 'EXT4_FS', xfs: 'XFS_FS' };
 /** Fewer symbols than this has no kernel that boots anything; what is cut off in front of it is none. */
 const SYMBOLS_MIN = 200;
 
 /** Takes what is needed out of a machine's facts. */
 export function readHostConfig(
   facts: MachineFacts,
-  host: Pick<LabHost, 'name' | 'console_parameter'>,
+  host: Pick<LabHost, 'name' | 'console_parameter' | 'root'>,
 ): HostConfigRead {
   const { release, config, survey } = facts;
   if (config.trim() === '') {
@@ -72,8 +76,24 @@ export function readHostConfig(
     };
   }
   const console = CONSOLES.find(([device]) => device.test(host.console_parameter ?? ''))?.[1];
-  const read = { host: host.name, release, config, modules, network };
-  return { read: console === undefined ? read : { ...read, console } };
+  const root = host.root === 'host' ? rootOf(new Map(Object.entries(survey))) : undefined;
+  if (host.root === 'host' && root === undefined) {
+    return {
+      problem: `${host.name} does not say what its own system is on`,
+      hint: 'root: host wants ext4 or XFS on a plain partition: provision it again, or root: ram',
+    };
+  }
+  return {
+    read: {
+      host: host.name,
+      release,
+      config,
+      modules,
+      network,
+      ...(console === undefined ? {} : { console }),
+      ...(root === undefined ? {} : { root: ROOT_SYMBOLS[root.fs] }),
+    },
+  };
 }
 
 /** Which configuration a run has, for people. */
@@ -117,7 +137,7 @@ export function moduleSymbols(makefiles: string): Map<string, string[]> {
 
 /** Why a kernel with this configuration could not be reached or heard on that machine; one sentence each. */
 export function lostDrivers(
-  host: Pick<HostConfig, 'network' | 'modules' | 'console'>,
+  host: Pick<HostConfig, 'network' | 'modules' | 'console' | 'root'>,
   final: Kconfig,
   symbolsOf: ReadonlyMap<string, readonly string[]>,
 ): string[] {
@@ -132,6 +152,8 @@ export function lostDrivers(
   }
   if (host.console !== undefined && final.get(host.console) !== 'y')
     lost.push(`console: CONFIG_${host.console} is ${final.get(host.console) ?? 'n'}`);
+  if (host.root !== undefined && final.get(host.root) !== 'y')
+    lost.push(`root: CONFIG_${host.root} is ${final.get(host.root) ?? 'n'}`);
   return lost;
 }
 

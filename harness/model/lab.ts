@@ -71,6 +71,11 @@ export interface LabHost {
   deadlines: Deadlines;
   /** What kernels for it are configured after: our fragments alone, or its own kernel with those on top. */
   kconfig: 'fragments' | 'host';
+  /**
+   * What kernels under test have of the machine's disks: nothing, or its own system, read-only below /host. They run
+   * from RAM either way.
+   */
+  root: 'ram' | 'host';
   /** Kernel parameters that this machine needs. */
   quirks: string[];
   /** May be used though nothing can bring it back when it hangs. */
@@ -115,6 +120,7 @@ export function labHosts(document: LabDocument, file: string): LabHost[] {
     tags: [],
     cpu: 'any',
     kconfig: 'fragments',
+    root: 'ram',
     quirks: [],
     unattended_ok: false,
     ...host,
@@ -140,6 +146,8 @@ export function inventoryProblems(hosts: readonly LabHost[], reserved: readonly 
       );
     if (host.boot.every((method) => method === 'modules'))
       problems.push(`${where} has boot method modules alone: the base's kernel needs another one`);
+    if (host.root === 'host' && host.kconfig !== 'host')
+      problems.push(`${where} has root: host without kconfig: host: fragments have no driver of a disk`);
     const { console: serial, power } = host;
     if (serial.type === 'ipmi' && power.type !== 'ipmi')
       problems.push(`${where} has console type ipmi, and no power of type ipmi that names its BMC`);

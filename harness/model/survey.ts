@@ -14,6 +14,10 @@ export interface Lack {
   install?: string;
 }
 
+/** Those that can be mounted without writing a byte. */
+const ROOT_FS = ['ext4', 'xfs'] as const;
+export type RootFs = (typeof ROOT_FS)[number];
+
 const VALUE_CHARS_MAX = 16 * 1024;
 /** Two images, with what a file system wants for itself. */
 const FREE_KIB_MIN = 256 * 1024;
@@ -36,7 +40,7 @@ export function parseSurvey(text: string): Survey {
  */
 export function lacksOf(
   survey: Survey,
-  host: Pick<LabHost, 'cpu' | 'boot' | 'power' | 'unattended_ok'>,
+  host: Pick<LabHost, 'cpu' | 'boot' | 'power' | 'unattended_ok' | 'root'>,
   offSeconds: number,
 ): Lack[] {
   const system = survey.get('system');
@@ -78,6 +82,13 @@ export function lacksOf(
     [
       survey.get('net_address') === undefined && has(survey, 'ip'),
       lack('no IPv4 address leads back to this machine', 'kernels under test are reached over IPv4'),
+    ],
+    [
+      host.root === 'host' && rootOf(survey) === undefined,
+      lack(
+        `its root is ${survey.get('root_fs') ?? '?'} on ${survey.get('root_on') ?? '?'}`,
+        'root: host wants ext4 or XFS on a plain partition; root: ram wants nothing',
+      ),
     ],
     [
       mayHang(survey, host),
@@ -136,6 +147,14 @@ export function onceLoader(survey: Survey): Loader | undefined {
     return 'systemd-boot';
   if (grubTrouble(survey) === undefined) return 'grub';
   return onEsp(survey, 'efibootmgr') ? 'efi' : undefined;
+}
+
+/** What its own system is on, as a kernel finds it without help; undefined when that takes more. */
+export function rootOf(survey: Survey): { uuid: string; fs: RootFs } | undefined {
+  const fs = ROOT_FS.find((one) => one === survey.get('root_fs'));
+  const uuid = survey.get('root_uuid') ?? '';
+  if (fs === undefined || !/^[0-9A-Fa-f-]{8,64}$/.test(uuid)) return undefined;
+  return PLAIN_DISK.test(survey.get('root_on') ?? '') ? { uuid, fs } : undefined;
 }
 
 /** Whether nothing could bring it back from a kernel that hangs, and that was not said to be well. */

@@ -122,8 +122,15 @@ async function hostConfigOf(host: LabHost): Promise<HostConfig> {
       hint: `${found.hint}; or --kconfig metal`,
     });
   }
-  const { config, modules, network, console = '' } = found.read;
-  const hash = hashOf('host-config', config, modules.join(' '), network.join(' '), console);
+  const { config, modules, network, console = '', root } = found.read;
+  const parts = [
+    config,
+    modules.join(' '),
+    network.join(' '),
+    console,
+    ...(root === undefined ? [] : [root]),
+  ];
+  const hash = hashOf('host-config', ...parts);
   return { ...found.read, hash };
 }
 

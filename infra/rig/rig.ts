@@ -195,6 +195,7 @@ hosts:
     tags: [amd, emulated]
     cpu: amd
     kconfig: ${kconfig ?? 'fragments'}
+    root: ${kconfig === 'host' ? 'host' : 'ram'}
     deadlines: { post: 120, boot: 300, kexec: 240, shutdown: 180 }
 `;
 }

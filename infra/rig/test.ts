@@ -121,9 +121,9 @@ async function withRig(o: RigOptions, story: (m: Machine) => Promise<void>): Pro
 const boot = (...options: string[]) => ['boot', '--base', BASE, '--host', RIG_HOST, ...options, '--'];
 /** What isInRam() reads. */
 const WHERE = 'uname -r; ls /dev/kvm; mount | grep -c /dev/vda';
-const isInRam = ({ stdout }: Ended) => {
+const isInRam = ({ stdout }: Ended, mountsWanted = 0) => {
   const [release = '', kvm, mounts] = stdout.split('\n');
-  return release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === '0';
+  return release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === String(mountsWanted);
 };
 /** Of the kernel that a machine runs as it is found. */
 const ownRelease = ({ stdout }: Ended) => /Linux (\S+?),/.exec(stdout)?.[1] ?? '?';
@@ -268,10 +268,13 @@ async function hostConfig({ hil, ready, state }: Machine): Promise<void> {
   const planned = await plan();
   tell(planned.stdout.includes(`kconfig host:${RIG_HOST} (after ${known}, `), 'the plan says which', planned);
 
-  const first = await hil(...boot(), `${WHERE}; ls -d /sys/module/virtio_blk; kvm-cases gmem/bind`);
-  const driver = first.stdout.split('\n')[3];
-  tell(isInRam(first), 'it is built, and booted through kexec', first);
+  const ask = `ls -d /sys/module/virtio_blk; grep ' /host ' /proc/mounts; chroot /host sed -n s/^ID=//p /etc/os-release`;
+  const first = await hil(...boot(), `${WHERE}; ${ask}; kvm-cases gmem/bind`);
+  const [, , , driver, mounted = '', system] = first.stdout.split('\n');
+  tell(isInRam(first, 1), 'it is built, and booted through kexec', first);
   tell(driver === '/sys/module/virtio_blk', 'with a driver that no fragment names', first);
+  const below = / \/host ext4 ro,/.test(mounted) && system === 'debian';
+  tell(below, "and the machine's own system below its own, read-only", first);
   tell(hasRun(first), 'a case runs there', first);
   const back = await hil('hosts', 'check', RIG_HOST);
   tell(isFree(back, known), 'it rests on its own kernel again, and its lease was given back', back);

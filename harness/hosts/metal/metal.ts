@@ -17,7 +17,7 @@ import { kernelParameters } from './kexec.ts';
 import { bringHome } from './ladder.ts';
 import { guarded, type HeldLease, takeLease, takeSurely } from './lease.ts';
 import { type MachineParts, metalMachine } from './machine.ts';
-import { mustBeItsModules, underTest } from './proof.ts';
+import { mustBeWhole, underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
 import { mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
@@ -209,7 +209,7 @@ class Metal {
       this.leaving = undefined;
       const mine = guarded(fresh, lease);
       await way.prove(mine);
-      await mustBeItsModules(mine, host, request.image);
+      await mustBeWhole(mine, host, request.image);
       const took = ((clock.now() - started) / 1000).toFixed(1);
       const how = [`${way.name} in ${took} s`, await leash(mine, host)];
       await lease.refresh(fresh);

@@ -81,11 +81,32 @@ export async function underTest(
 }
 
 /**
- * The modules of KVM that are loaded are the image's, by their build ids. That some are not there is for the facts to say.
+ * What a release does not tell: the modules of KVM that are loaded are the image's, by their build ids, and the machine's
+ * own system is there where that is wanted. That a module is not loaded is for the facts to say.
  * @param link to the kernel under test
- * @throws InfraError `wrong-modules`
+ * @throws InfraError `wrong-modules`, `no-root`
  */
-export async function mustBeItsModules(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
+export async function mustBeWhole(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
+  await mustBeItsModules(link, host, image);
+  if (host.root === 'ram') return;
+  const mounted = await link.exec("grep ' /host ' /proc/mounts", { timeoutMs: COMMAND_TIMEOUT_MS });
+  if (mounted.exitCode === 0) return;
+  throw new InfraError({
+    code: 'no-root',
+    message: `${host.name} runs ${image.release}, and its own system is not below /host`,
+    hint: 'is the driver of its disk loaded on its own kernel? Then provision it again; or use root: ram',
+  });
+}
+/** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
+export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
+  const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')}(?:\\s|$))\\d`);
+  await console.nextLine(other);
+  return { kind: 'rebooted', detail: 'the machine reset itself' };
+}
+
+// --- internal ---
+
+async function mustBeItsModules(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
   const modules = swappable(image);
   if (modules.length === 0) return;
   const asked = await link.exec('kvm-modules ids', { timeoutMs: COMMAND_TIMEOUT_MS });
@@ -96,15 +117,6 @@ export async function mustBeItsModules(link: SshLink, host: LabHost, image: Kern
     message: `${host.name} runs ${image.release}, and other modules of KVM than its own: ${strange}`,
   });
 }
-
-/** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
-export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
-  const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')}(?:\\s|$))\\d`);
-  await console.nextLine(other);
-  return { kind: 'rebooted', detail: 'the machine reset itself' };
-}
-
-// --- internal ---
 
 function notGone(host: LabHost, seconds: number): InfraError {
   return new InfraError({

@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError, KernelError } from '../../errors.ts';
-import type { Survey } from '../../model/survey.ts';
+import { rootOf, type Survey } from '../../model/survey.ts';
 import type { BootRequest } from '../host.ts';
 import { metalArchive, modulesArchive, systemArchive } from '../initramfs.ts';
 import type { HeldLease } from './lease.ts';
@@ -95,6 +95,8 @@ async function withItsOwn(
   const own = `${FOLDER}/.own`;
   const initrd = `${FOLDER}/.initrd`;
   const words = ['net_mac', 'net_address', 'net_gateway'].map((name) => host.get(name) ?? '');
+  const root = lease.host.root === 'host' ? rootOf(host) : undefined;
+  if (root !== undefined) words.push(root.uuid, root.fs);
   const carried = await runScript(link, 'carry', [own, ...words], COMMAND_TIMEOUT_MS);
   const joined =
     carried.exitCode === 0

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // The SSH client against a server in this process: results, deadlines, lost connections, bounds, and keys.
 import { type AddressInfo, connect as connectTcp, createServer, type Socket } from 'node:net';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import ssh2 from 'ssh2';
 import t from 'tap';
 import { connect, fingerprint, newSshKey, type RemoteResult, type SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
-import { caught } from '../temp.ts';
+import { caught, tempFolder } from '../temp.ts';
 import { type Session, startServer, type TestServer } from './ssh-server.ts';
 
 /** Never reached where something answers. */
@@ -235,6 +237,32 @@ t.test('a key that the host does not know', async (t) => {
   const server = await startServer(play);
   const refused = await caught(connect({ ...server.target, privateKey: newSshKey().privateKey }, LONG_MS));
   t.match(refused, { code: 'ssh-refused', message: /does not let root in: .*authentication/ }, 'it is up');
+  await server.close();
+});
+
+t.test('a key that an agent has', async (t) => {
+  const server = await startServer(play);
+  const key = ssh2.utils.parseKey(server.target.privateKey ?? '');
+  if (key instanceof Error) throw key;
+  const { privateKey: _, ...target } = server.target;
+  const socket = path.join(tempFolder(t), 'agent');
+  let signed = 0;
+  const agent = createServer((client) => {
+    const spoken = new ssh2.AgentProtocol(false);
+    spoken.on('identities', (request) => spoken.getIdentitiesReply(request, [key]));
+    spoken.on('sign', (request, _key, data) => {
+      signed++;
+      spoken.signReply(request, key.sign(data));
+    });
+    client.pipe(spoken).pipe(client);
+  });
+  await new Promise<void>((done) => agent.listen(socket, () => done()));
+  const link = await connect({ ...target, agent: socket }, LONG_MS);
+  t.equal(signed, 1);
+  link.close();
+  await new Promise((done) => agent.close(done));
+  const error = await caught(connect({ ...target, agent: socket }, LONG_MS));
+  t.match(error, { code: 'ssh-refused', hint: /a key of the SSH agent/ }, 'it is gone');
   await server.close();
 });
 

@@ -18,7 +18,7 @@ import { fixture, fixturePath } from '../temp.ts';
 
 const FIXTURES = ['model', 'fixtures', 'host'] as const;
 const RIG = JSON.parse(fixture(...FIXTURES, 'rig.facts.json')) as MachineFacts;
-const HOST = { name: 'rig', console_parameter: 'ttyS0,115200' };
+const HOST = { name: 'rig', console_parameter: 'ttyS0,115200', root: 'ram' as 'ram' | 'host' };
 
 t.test('the facts of a rig', async (t) => {
   const found = readHostConfig(RIG, HOST);
@@ -70,7 +70,7 @@ t.test('what there is more than one way to say', async (t) => {
   t.match(read({ survey: { ...older, net_modules: 'hv-netvsc' } }), { network: ['hv_netvsc'] });
   const twice = read({ modules: [...RIG.modules, ...RIG.modules].reverse() });
   t.same(twice, read({}), 'the order in which they were loaded does not matter');
-  const consoleOf = (console_parameter: string) => read({}, { name: 'rig', console_parameter });
+  const consoleOf = (console_parameter: string) => read({}, { ...HOST, console_parameter });
   t.match(consoleOf('tty0'), { console: 'VT_CONSOLE' });
   t.match(consoleOf('ttyUSB0,115200'), { console: 'USB_SERIAL_CONSOLE' });
   t.notOk('console' in (consoleOf('ttyXY0') as object), 'whose driver nobody here knows');
@@ -133,4 +133,24 @@ t.test('a run says whose kernel it was', async (t) => {
   const after = { host: 'rig', release: '6.1', hash: 'f'.repeat(64) };
   t.equal(kconfigTitle({ kconfig: 'metal' }), 'metal');
   t.equal(kconfigTitle({ kconfig: 'host:rig', after }), `host:rig (after 6.1, ${'f'.repeat(12)})`);
+});
+
+t.test('the file system of its own system', async (t) => {
+  const plain = { root_on: '/dev/vda1', root_fs: 'ext4', root_uuid: '0e8ae0a4-7d7f-4f1b-8f0a-3a1c0c1f3f11' };
+  const read = (change: Partial<typeof plain>, root: 'ram' | 'host' = 'host') =>
+    readHostConfig({ ...RIG, survey: { ...RIG.survey, ...plain, ...change } }, { ...HOST, root });
+  t.match(read({}), { read: { root: 'EXT4_FS' } });
+  t.match(read({ root_fs: 'xfs', root_on: '/dev/nvme0n1p3' }), { read: { root: 'XFS_FS' } });
+  t.notMatch(read({}, 'ram'), { read: { root: /./ } }, 'nobody wants it');
+  for (const change of [
+    { root_on: '/dev/mapper/vg-root' },
+    { root_on: '/dev/vda1[/@]', root_fs: 'btrfs' },
+    { root_fs: 'btrfs' },
+    { root_uuid: '$(reboot)' },
+  ])
+    t.match(read(change), { problem: /does not say what its own system is on/, hint: /root: ram/ });
+  const lost = (config: string) =>
+    lostDrivers({ network: [], modules: [], root: 'EXT4_FS' }, parseKconfig(config), new Map());
+  t.same(lost('CONFIG_EXT4_FS=y\n'), []);
+  t.same(lost('CONFIG_EXT4_FS=m\n'), ['root: CONFIG_EXT4_FS is m']);
 });

@@ -31,7 +31,7 @@ net_address=192.0.2.7/24
 `;
 
 function lacks(text: string, boot: ('kexec' | 'once')[] = ['kexec'], off = 0): string[] {
-  const host = { cpu: 'amd', boot, power: { type: 'none' }, unattended_ok: true } as const;
+  const host = { cpu: 'amd', boot, power: { type: 'none' }, unattended_ok: true, root: 'ram' } as const;
   return lacksOf(parseSurvey(text), { ...host, boot }, off).map(({ what }) => what);
 }
 
@@ -119,13 +119,32 @@ t.test('a watchdog that nobody but hardware keeps going', async (t) => {
   t.equal(found('watchdog=/dev/watchdog\n'), undefined);
   t.equal(found(''), undefined);
 
-  const host = { cpu: 'any', boot: ['kexec'], power: { type: 'none' }, unattended_ok: false } as const;
+  const host = {
+    cpu: 'any',
+    boot: ['kexec'],
+    power: { type: 'none' },
+    unattended_ok: false,
+    root: 'ram',
+  } as const;
   const lone = (more: string, host_more: object = {}) =>
     lacksOf(parseSurvey(`${READY}${more}`), { ...host, boot: ['kexec'], ...host_more }, 0);
   t.match(lone(''), [{ what: /neither power nor a watchdog/ }]);
   t.same(lone('watchdog=/dev/watchdog\nwatchdog_is=SP5100 TCO timer\n'), []);
   t.same(lone('', { unattended_ok: true }), []);
   t.same(lone('', { power: { type: 'command', on: ['on'], off: ['off'] } }), []);
+});
+
+t.test('its own system below a kernel under test', async (t) => {
+  const host = { cpu: 'any', boot: ['kexec'], power: { type: 'none' }, unattended_ok: true } as const;
+  const lone = (more: string, root: 'ram' | 'host' = 'host') =>
+    lacksOf(parseSurvey(`${READY}${more}`), { ...host, boot: ['kexec'], root }, 0).map(({ what }) => what);
+  const on = (disk: string, fs: string) =>
+    `root_on=${disk}\nroot_fs=${fs}\nroot_uuid=0e8ae0a4-7d7f-4f1b-8f0a-3a1c0c1f3f11\n`;
+  t.same(lone(on('/dev/sda2', 'ext4')), []);
+  t.same(lone(on('/dev/mapper/root', 'ext4')), ['its root is ext4 on /dev/mapper/root']);
+  t.same(lone(on('/dev/sda2', 'btrfs')), ['its root is btrfs on /dev/sda2']);
+  t.same(lone(on('/dev/sda2', 'btrfs'), 'ram'), []);
+  t.same(lone(''), ['its root is ? on ?']);
 });
 
 t.test('garbage is no survey', async (t) => {

@@ -7,7 +7,9 @@ import t from 'tap';
 import { type Clock, realClock } from '../../effects/clock.ts';
 import { inState } from '../../effects/dirs.ts';
 import { readIfThere, writeWhole } from '../../effects/files.ts';
+import { connect } from '../../effects/ssh.ts';
 import { HilError } from '../../errors.ts';
+import { replaceDoors } from '../../hosts/metal/doors.ts';
 import { takeLease } from '../../hosts/metal/lease.ts';
 import { reach } from '../../hosts/metal/reach.ts';
 import { openConsole } from '../../run/host-console.ts';
@@ -104,6 +106,47 @@ void checkMachine(t, 'one that does not answer', async (t, m) => {
     'it stays away',
   );
   t.same(log(), ['status', 'off', 'cycle']);
+});
+
+void checkMachine(t, 'one that does not answer, and whose holder may be gone', async (t, m) => {
+  const log = withPower(m);
+  const { link, lease } = await theirs(m);
+  const silent = { ...m.host, port: 1 };
+  const waits: number[] = [];
+  const given = (clock: Clock) => releaseHost(silent, { ...options({ clock }), onWait: () => waits.push(1) });
+  // Known here, from the copy of its lease alone.
+  const quick = quickClock();
+  const going: Clock = { ...quick, sleep: (ms) => lease.refresh(link).then(() => quick.sleep(ms)) };
+  t.equal(code(await caught(given(going))), 'ssh-failed', 'its holder goes on');
+  t.same(log(), []);
+  t.equal(code(await caught(given(quickClock()))), 'ssh-failed', 'it stays away');
+  t.same(log(), ['cycle'], 'its holder did not count on: it was tried');
+  t.equal(waits.length, 2, 'and waited for, both times');
+  link.close();
+});
+
+void checkMachine(t, 'one that does not answer, and hears a key', async (t, m) => {
+  const log = withPower(m);
+  (await theirs(m)).link.close();
+  await holderDies();
+  const silent = { ...m.host, port: 1 };
+  let keys = 0;
+  replaceDoors(silent, {
+    connect: (target, ms) => connect({ ...target, port: keys === 0 ? 1 : m.host.port }, ms),
+    run: () => Promise.reject(new Error('nothing is switched')),
+    serial: (_, onPiece) => ({
+      sysrq: async () => {
+        keys++;
+        onPiece(Buffer.from('sysrq: Resetting\n'));
+        return true;
+      },
+      close: () => {},
+    }),
+  });
+  const given = await releaseHost(silent, { ...options(), onWait: () => {} });
+  t.match(given, /given back/);
+  t.equal(keys, 1);
+  t.same(log(), [], 'its power was left alone');
 });
 
 void checkMachine(t, 'no power, no console', async (t, m) => {

@@ -41,6 +41,11 @@ say kexec_disabled "$(cat /proc/sys/kernel/kexec_load_disabled 2>/dev/null)"
 say lockdown "$(sed -n 's/.*\[\(.*\)\].*/\1/p' /sys/kernel/security/lockdown 2>/dev/null)"
 say firmware "$([ -d /sys/firmware/efi ] && echo efi || echo bios)"
 
+# For who wants its own system below a kernel under test.
+say root_on "$(findmnt -n -o SOURCE / 2>/dev/null)"
+say root_fs "$(findmnt -n -o FSTYPE / 2>/dev/null)"
+say root_uuid "$(findmnt -n -o UUID / 2>/dev/null)"
+
 # What starts kernels there. GRUB has to write its environment at boot, without the drivers that the kernel has: what its
 # file lies on matters.
 say grub "$(first /boot/grub/grub.cfg)"

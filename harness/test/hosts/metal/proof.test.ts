@@ -7,7 +7,7 @@ import type { SshLink } from '../../../effects/ssh.ts';
 import { ConsoleLog } from '../../../hosts/console.ts';
 import type { BootRequest } from '../../../hosts/host.ts';
 import { replaceDoors } from '../../../hosts/metal/doors.ts';
-import { mustBeItsModules, resetOf, underTest } from '../../../hosts/metal/proof.ts';
+import { mustBeWhole, resetOf, underTest } from '../../../hosts/metal/proof.ts';
 import type { KernelImage } from '../../../model/image.ts';
 import { simClock } from '../../sim-clock.ts';
 import { caught, tempFolder } from '../../temp.ts';
@@ -69,11 +69,24 @@ t.test('the modules of another build', async (t) => {
     ({ exec: async (command: string) => remoteResult(command, { stdout }) }) as unknown as SshLink;
   const modules = ['kvm', 'kvm_amd', 'kvm_intel'].map((name) => ({ name, buildId: ours }));
   const image = { release: '7.3.4-kvmhil-0123456789', modules } as unknown as KernelImage;
-  const prove = (stdout: string) => mustBeItsModules(saying(stdout), host, image);
+  const prove = (stdout: string) => mustBeWhole(saying(stdout), host, image);
   await prove(`kvm ${note(ours)}\nkvm_amd ${note(ours)}\n`);
   await prove('');
   t.match(await caught(prove(`kvm ${note(ours)}\nkvm_amd ${note(others)}\n`)), {
     code: 'wrong-modules',
     message: /kvm_amd is 2{40}, and should be 1{40}/,
   });
+});
+
+t.test('the system of the machine below that of the kernel', async (t) => {
+  const folder = tempFolder(t);
+  const host = playedHost({ name: 'm', clock: realClock, folder, script: {} as PlayedSetup['script'] });
+  let exitCode = 1;
+  const exec = async (command: string) => remoteResult(command, { exitCode });
+  const prove = () => mustBeWhole({ exec } as unknown as SshLink, host, { release: '7' } as KernelImage);
+  await prove();
+  host.root = 'host';
+  t.match(await caught(prove()), { code: 'no-root', message: /not below \/host/ });
+  exitCode = 0;
+  await prove();
 });
