@@ -2,11 +2,11 @@
 // npm run test:rig: the story of a machine of metal, told on rigs by the command line alone. Prints TAP, with the time that each
 // step took, and at its end the ways into a kernel beside each other. --short tells what continuous integration has time for.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { inPackage } from '../../harness/effects/dirs.ts';
+import { inCache, inPackage } from '../../harness/effects/dirs.ts';
 import { $, say } from '../provision/shell.ts';
 import { RIG_HOST, type Rig, type RigOptions, startRig } from './rig.ts';
 
@@ -125,6 +125,12 @@ const isInRam = ({ stdout }: Ended, mountsWanted = 0) => {
   const [release = '', kvm, mounts] = stdout.split('\n');
   return release.includes('-kvmhil-') && kvm === '/dev/kvm' && mounts === String(mountsWanted);
 };
+/** What the machine printed from the last boot of a kernel under test until it was home. */
+function lastConsole(): string {
+  const logs = readdirSync(inCache('logs')).sort().reverse();
+  const files = logs.map((name) => path.join(inCache('logs'), name, 'boot-console.log'));
+  return readFileSync(files.find(existsSync) ?? '/dev/null', 'latin1').replaceAll('\r', '');
+}
 /** Of the kernel that a machine runs as it is found. */
 const ownRelease = ({ stdout }: Ended) => /Linux (\S+?),/.exec(stdout)?.[1] ?? '?';
 const hasRun = ({ stdout }: Ended) =>
@@ -151,6 +157,10 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
   tell(hasRun(first), 'a case runs there', first);
   const killed = /"observe":"oops\.provoked",.*"killed":true.*\n\{"end":.*\n.*\] Oops: /.test(first.stdout);
   tell(killed, 'it oopses, and goes on', first);
+  const answered =
+    /Linux version \S+-kvmhil-(?:.|\n)*\[kvm-hil 20\S+Z: the kernel under test answers, [\d.]+ s (?:.|\n)*\] Oops: /;
+  const log = lastConsole();
+  tell(answered.test(log), 'on its console from the first line, by both clocks', { ...first, stdout: log });
   const back = await hil('hosts', 'check', RIG_HOST);
   tell(isFree(back, known), 'it rests on its own kernel again, and its lease was given back', back);
 
@@ -175,6 +185,11 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
   );
   const cycled = await ready();
   tell(machine !== '' && rig.machine() !== machine, 'it was switched off and on', hang);
+  const since = lastConsole().split(': switched off and on]')[1] ?? '';
+  tell(since.includes(`Linux version ${known} `), 'its console came back with it', {
+    ...hang,
+    stdout: since,
+  });
   tell(isFree(cycled, known), 'and is back', cycled);
 
   if (!SHORT) {
