@@ -5,7 +5,7 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 
 export interface ProcessIdentity {
-  /** Of this installation of a system: /etc/machine-id, else its name. */
+  /** /etc/machine-id, which copies of an installation share, and its name. */
   machine: string;
   /** Of its present boot. */
   boot: string;
@@ -20,11 +20,11 @@ let own: ProcessIdentity | undefined;
 
 export function thisProcess(): ProcessIdentity {
   own ??= {
-    machine: oneLine('/etc/machine-id') ?? hostname(),
+    machine: `${oneLine('/etc/machine-id') ?? ''}@${hostname()}`,
     boot: oneLine('/proc/sys/kernel/random/boot_id') ?? '',
     space: linkOf('/proc/self/ns/pid') ?? '',
     pid: process.pid,
-    start: startOf(process.pid) ?? 0,
+    start: startIn(statOf(process.pid) ?? []) || 0,
   };
   return own;
 }
@@ -35,7 +35,7 @@ export function isProvablyGone(one: ProcessIdentity): boolean {
   if (one.machine !== here.machine || here.boot === '') return false;
   if (one.boot !== here.boot) return true;
   if (one.space !== here.space || one.space === '') return false;
-  return startOf(one.pid) !== one.start;
+  return hasEnded(one.pid, one.start);
 }
 
 /** As one line of words. */
@@ -52,12 +52,30 @@ export function parseIdentity(line: string): ProcessIdentity | undefined {
 
 // --- internal ---
 
-// Field 22; the second is the name in brackets, which may hold anything. A zombie does nothing any more.
-function startOf(pid: number): number | undefined {
+// /proc may hide what others run. A zombie does nothing any more.
+function hasEnded(pid: number, start: number): boolean {
+  const fields = statOf(pid);
+  if (fields === undefined) return isNoProcess(pid);
+  return fields[0] === 'Z' || fields[0] === 'X' || startIn(fields) !== start;
+}
+
+// What comes behind the name in brackets, which may hold anything: from field 3 on.
+function statOf(pid: number): string[] | undefined {
   const text = oneLine(`/proc/${pid}/stat`);
-  if (text === undefined) return undefined;
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : Number(fields[19]);
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ');
+}
+
+function startIn(fields: readonly string[]): number {
+  return Number(fields[19]);
+}
+
+function isNoProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH';
+  }
 }
 
 function oneLine(file: string): string | undefined {

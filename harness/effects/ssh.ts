@@ -41,8 +41,6 @@ export interface SshLink {
   close(): void;
 }
 
-/** As ssh2 says where it happened: the host is there, and has shown its key. */
-const AT_THE_DOOR: ReadonlySet<string | undefined> = new Set(['client-authentication', 'agent']);
 const KEY_TRIES = 20;
 const KEEPALIVES_MAX = 8;
 
@@ -60,7 +58,7 @@ export function newSshKey(): { privateKey: string; publicLine: string } {
 /**
  * Connects once.
  * @throws InfraError `ssh-failed`, the caller decides whether to try again; `ssh-refused` when it answers, and does not let
- *   us in; `host-key` when somebody else answers; UsageError `no-key` when the private key is none
+ *   us in; `host-key` when somebody else answers; UsageError `no-key` when the private key is none, `no-agent`
  */
 export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> {
   const client = new ssh2.Client();
@@ -74,7 +72,8 @@ export function connect(target: SshTarget, timeoutMs: number): Promise<SshLink> 
       why = error.message;
       client.end();
       if (stranger !== undefined) return reject(wrongHostKey(target, stranger));
-      if (AT_THE_DOOR.has((error as { level?: string }).level)) return reject(notLetIn(target, error));
+      if (levelOf(error) === 'agent') return reject(noAgent(error));
+      if (answered(error)) return reject(notLetIn(target, error));
       reject(
         new InfraError({
           code: 'ssh-failed',
@@ -139,6 +138,25 @@ export function fingerprint(publicKey: Buffer): string {
 }
 
 // --- internal ---
+
+function levelOf(error: Error): unknown {
+  return (error as { level?: unknown }).level;
+}
+
+// By what ssh2 says where it happened. A number is the reason that the host gave when it ended the connection.
+function answered(error: Error): boolean {
+  if (typeof (error as { code?: unknown }).code === 'number') return true;
+  return levelOf(error) === 'client-authentication' || levelOf(error) === 'handshake';
+}
+
+function noAgent(cause: Error): UsageError {
+  return new UsageError({
+    code: 'no-agent',
+    message: `the SSH agent does not answer: ${cause.message}`,
+    hint: 'start ssh-agent, or give the host a key',
+    cause,
+  });
+}
 
 function notLetIn(target: SshTarget, cause: Error): InfraError {
   const key = target.agent === undefined ? 'the key' : 'a key of the SSH agent';

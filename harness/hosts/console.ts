@@ -2,11 +2,11 @@
 // What a machine prints on its console: kept in a file, bounded, and searchable while it comes.
 import { createWriteStream, type WriteStream } from 'node:fs';
 import type { Console } from './host.ts';
+import { Lines } from './lines.ts';
 
 /** A machine that floods its console fills no disk. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024;
 const MEMORY_CHARS_MAX = 512 * 1024;
-const LINE_CHARS_MAX = 8 * 1024;
 
 /**
  * What the runner says between the lines of a machine: by its own clock, as a kernel's lines are by the kernel's.
@@ -21,8 +21,7 @@ export class ConsoleLog implements Console {
   private fileLeft = FILE_BYTES_MAX;
   private recent = '';
   private seen = 0;
-  private line = '';
-  private readonly listeners = new Set<(line: string) => void>();
+  private readonly lines = new Lines();
 
   constructor(file: string) {
     this.file = createWriteStream(file, { flags: 'a' });
@@ -39,9 +38,7 @@ export class ConsoleLog implements Console {
     }
     this.seen += text.length;
     this.recent = (this.recent + text).slice(-MEMORY_CHARS_MAX);
-    const lines = (this.line + text).split('\n');
-    this.line = (lines.pop() ?? '').slice(-LINE_CHARS_MAX);
-    for (const line of lines) for (const listener of this.listeners) listener(line.replace(/\r$/, ''));
+    this.lines.take(text);
   }
 
   position(): number {
@@ -55,18 +52,11 @@ export class ConsoleLog implements Console {
 
   /** Resolves with the first line that matches. Never rejects, never gives up: the caller races it. */
   nextLine(pattern: RegExp): Promise<string> {
-    return new Promise((resolve) => {
-      const listener = (line: string) => {
-        if (!pattern.test(line)) return;
-        this.listeners.delete(listener);
-        resolve(line);
-      };
-      this.listeners.add(listener);
-    });
+    return this.lines.next(pattern);
   }
 
   close(): Promise<void> {
-    this.listeners.clear();
+    this.lines.forget();
     return new Promise((resolve) => {
       this.file.end(() => resolve());
     });

@@ -2,6 +2,7 @@
 // A kernel that is configured after the machine it runs on: what that takes of the machine's facts, what of its
 // configuration stays, and whether its network card and its console did.
 import type { MachineFacts } from './host-facts.ts';
+import type { KernelImage } from './image.ts';
 import { type Kconfig, parseKconfig } from './kconfig.ts';
 import type { LabHost } from './lab.ts';
 import { type RootFs, rootOf } from './survey.ts';
@@ -94,6 +95,16 @@ export function readHostConfig(
       ...(root === undefined ? {} : { root: ROOT_SYMBOLS[root.fs] }),
     },
   };
+}
+
+/**
+ * Whether a kernel is to have the machine's own system below its own: not one of another configuration, which has no driver
+ * for that.
+ */
+export function wantsRoot({ root }: Pick<LabHost, 'root'>, { config }: Pick<KernelImage, 'config'>): boolean {
+  if (root === 'ram') return false;
+  const symbols = parseKconfig(config);
+  return Object.values(ROOT_SYMBOLS).some((symbol) => symbols.get(symbol) === 'y');
 }
 
 /** Which configuration a run has, for people. */

@@ -9,6 +9,7 @@ import { checkDocument } from '../effects/schema.ts';
 import type { RemoteResult, SshLink } from '../effects/ssh.ts';
 import { InfraError } from '../errors.ts';
 import { isOurs } from '../hosts/metal/home.ts';
+import { OUTLIVES } from '../hosts/metal/lease.ts';
 import { reach, runScript } from '../hosts/metal/reach.ts';
 import {
   type InstalledRecord,
@@ -65,7 +66,7 @@ export async function provision(host: LabHost, o: ProvisionOptions): Promise<Pro
       link.close();
     }
   }
-  const terms = { ...o, purpose: 'kvm-hil hosts provision', msMax: PROVISION_MS_MAX };
+  const terms = { ...o, purpose: OUTLIVES, msMax: PROVISION_MS_MAX };
   return withMachine(host, terms, async (link) => {
     const before = await look(o.clock, host, link);
     const [wanted] = curable(before.lacks);

@@ -12,7 +12,7 @@ const UNIT_TIMEOUT_MS = 300_000;
 /** Bases killed half-way, hostile makefiles, machines that reboot, hundreds of processes. `npm test` runs them. */
 const HEAVY = new RegExp(
   [
-    '^(?:cli|scripts|kernel/(?:source|hostile|debian|build|modules|tree|after-host|selftests|series-)',
+    '^(?:cli|commands|scripts|kernel/(?:source|hostile|debian|build|modules|tree|after-host|selftests|series-)',
     'run/(?:disk|mutate|resume|provision|host-|metal|many|selftests)',
     'hosts/metal|effects/ssh)\\b',
   ].join('|'),

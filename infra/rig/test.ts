@@ -186,7 +186,7 @@ async function attended({ rig, folder, hil, interrupted, ready, state }: Machine
   const cycled = await ready();
   tell(machine !== '' && rig.machine() !== machine, 'it was switched off and on', hang);
   const since = lastConsole().split(': switched off and on]')[1] ?? '';
-  tell(since.includes(`Linux version ${known} `), 'its console came back with it', {
+  tell(since.includes('rig login:'), 'its console came back with it', {
     ...hang,
     stdout: since,
   });

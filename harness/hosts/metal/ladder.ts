@@ -3,17 +3,16 @@
 // off and on. One that all of that does not bring home is marked bad.
 import type { Clock } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
-import { type HilError, messageOf } from '../../errors.ts';
+import { type HilError, messageOf, UsageError } from '../../errors.ts';
 import { type LabHost, restartMs } from '../../model/lab.ts';
 import { type ConsoleLog, consoleNote } from '../console.ts';
 import { markBad } from './bad.ts';
-import type { Serial } from './doors.ts';
 import { homeWithin, mustBeKnown, RESET } from './home.ts';
 import type { HeldLease } from './lease.ts';
 import { powerOf } from './power.ts';
 import { isGone } from './reach.ts';
 import { hostBad } from './refusals.ts';
-import { resetByKey } from './serial.ts';
+import { type OpenSerial, resetByKey } from './serial.ts';
 
 export interface Away {
   clock: Clock;
@@ -25,7 +24,7 @@ export interface Away {
   leaving: string | undefined;
   /** Release of the known-good kernel, once it was seen. */
   known: string | undefined;
-  serial: Serial | undefined;
+  serial: OpenSerial | undefined;
   console: ConsoleLog | undefined;
   /** It answered nothing for a whole deadline. */
   silent: boolean;
@@ -77,10 +76,12 @@ async function byForce(away: Away, why: unknown): Promise<{ link: SshLink } | { 
   const { clock, host, lease, serial, console } = away;
   try {
     if (lease?.lost !== undefined) throw lease.lost;
+    // What is missing on this side says nothing of the machine.
+    if (why instanceof UsageError) throw why;
     // No command is there that the machine could refuse.
     await lease?.mustBeOurs();
     console?.add(consoleNote(clock.wall(), 'it does not come home: asked by a key, then by its power'));
-    if (await resetByKey(clock, serial, console)) {
+    if (await resetByKey(clock, serial)) {
       const link = await home(away, restartMs(host)).catch(() => undefined);
       if (link !== undefined) return { link };
     }

@@ -252,9 +252,8 @@ export async function takeSurely(
       const fresh = await again();
       return { lease: await takeLease(host, fresh, { ...o, supersedes: token }), link: fresh };
     } catch (lost) {
-      const { purpose, run } = o;
-      const held = { token, held: true, count: 0, owner: whoWeAre(), purpose, run, holder: thisProcess() };
-      await keepCopy(host, held);
+      if (lost instanceof InfraError && !SOMEBODY_ELSES.has(lost.code))
+        await keepSupposed(host, lost instanceof UnknownLease ? lost.token : token, o);
       throw lost;
     }
   }
@@ -285,13 +284,17 @@ export async function leaseCopy(host: LabHost): Promise<LeaseCopy | undefined> {
   return { ...state, run, holder: holder === undefined ? undefined : parseIdentity(holder) };
 }
 
+/** What goes on over there without whoever began it: a package manager, half-way. */
+export const OUTLIVES = 'kvm-hil hosts provision';
+
 /**
- * Whether a process of this machine held it that is gone, and what it left is anybody's: a run may be gone on with, all
- * else is over. `o` says whether it is ours even so.
+ * Whether a process of this machine held it that is gone, and what it left is anybody's: a run may be gone on with, and
+ * what outlives its beginner goes on, all else is over. `o` says whether it is ours even so.
  */
 export function isOrphan(copy: LeaseCopy, o: Pick<TakeOptions, 'run' | 'orphan'>): boolean {
   if (!copy.held || copy.holder === undefined || !isProvablyGone(copy.holder)) return false;
-  return o.orphan === true || copy.run === undefined || o.run === copy.run;
+  if (o.orphan === true || (copy.run !== undefined && o.run === copy.run)) return true;
+  return copy.run === undefined && copy.purpose !== leaseWords(OUTLIVES);
 }
 
 /** Whether a lease that a machine tells of is such a one. */
@@ -312,6 +315,8 @@ export function whoWeAre(): string {
 
 // --- internal ---
 
+/** Errors of who asked for a lease that another one has. */
+const SOMEBODY_ELSES: ReadonlySet<string> = new Set(['leased', 'lease-lost']);
 const LOOK_MS = 30_000;
 const TRIES_MAX = 10;
 
@@ -326,6 +331,21 @@ async function keepCopy(host: LabHost, copy: LeaseCopy): Promise<void> {
   if (run !== undefined) lines.push(`run=${leaseWords(run)}`);
   if (holder !== undefined) lines.push(`holder=${identityLine(holder)}`);
   await writeWhole(copyFile(host), `${lines.join('\n')}\n`);
+}
+
+// A newer one is somebody's who was told.
+async function keepSupposed(host: LabHost, token: number, { purpose, run }: TakeOptions): Promise<void> {
+  const copy = await leaseCopy(host);
+  if (copy !== undefined && copy.token >= token) return;
+  await keepCopy(host, {
+    token,
+    held: true,
+    count: 0,
+    owner: whoWeAre(),
+    purpose: leaseWords(purpose),
+    run,
+    holder: thisProcess(),
+  });
 }
 
 async function isOursToTake(host: LabHost, seen: LeaseState, o: TakeOptions): Promise<boolean> {

@@ -10,7 +10,6 @@ import type { Survey } from '../../model/survey.ts';
 import { ConsoleLog } from '../console.ts';
 import type { BootRequest, Host, HostLease, HostTraits, LeaseRequest, Machine } from '../host.ts';
 import { markBad, whyBad } from './bad.ts';
-import type { Serial } from './doors.ts';
 import { isOurs } from './home.ts';
 import { keepLease } from './keep.ts';
 import { kernelParameters } from './kexec.ts';
@@ -21,7 +20,7 @@ import { mustBeWhole, underTest } from './proof.ts';
 import { closeLate, reach, survey } from './reach.ts';
 import { mustBeReady } from './ready.ts';
 import { hostBad, notReady } from './refusals.ts';
-import { openSerial } from './serial.ts';
+import { type OpenSerial, openSerial } from './serial.ts';
 import { stage } from './stage.ts';
 import { mayTake, withNext } from './swap.ts';
 import { tidy } from './tidy.ts';
@@ -80,7 +79,7 @@ class Metal {
   /** What the machine said of itself on its own kernel. */
   private surveyed: Survey | undefined;
   private link: SshLink | undefined;
-  private serial: Serial | undefined;
+  private serial: OpenSerial | undefined;
   private console: ConsoleLog | undefined;
   private found: HostTraits | undefined;
   /** Boot id of the known-good kernel that was asked to go: as long as it answers, the machine is not home. */

@@ -4,6 +4,7 @@
 import { type Clock, within } from '../../effects/clock.ts';
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
+import { wantsRoot } from '../../model/host-config.ts';
 import type { KernelImage } from '../../model/image.ts';
 import type { LabHost } from '../../model/lab.ts';
 import type { Survey } from '../../model/survey.ts';
@@ -88,15 +89,17 @@ export async function underTest(
  */
 export async function mustBeWhole(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
   await mustBeItsModules(link, host, image);
-  if (host.root === 'ram') return;
-  const mounted = await link.exec("grep ' /host ' /proc/mounts", { timeoutMs: COMMAND_TIMEOUT_MS });
+  if (!wantsRoot(host, image)) return;
+  const mounted = await link.exec(ROOT_IS_THERE, { timeoutMs: COMMAND_TIMEOUT_MS });
   if (mounted.exitCode === 0) return;
+  if (mounted.exitCode === null) throw notSaid(host);
   throw new InfraError({
     code: 'no-root',
     message: `${host.name} runs ${image.release}, and its own system is not below /host`,
     hint: 'is the driver of its disk loaded on its own kernel? Then provision it again; or use root: ram',
   });
 }
+
 /** Resolves when the console of a machine that is up shows another kernel starting: nobody asked it to. */
 export async function resetOf(console: ConsoleLog, release: string): Promise<Death> {
   const other = new RegExp(`\\bLinux version (?!${release.replaceAll(/[^\w-]/g, '\\$&')}(?:\\s|$))\\d`);
@@ -106,10 +109,22 @@ export async function resetOf(console: ConsoleLog, release: string): Promise<Dea
 
 // --- internal ---
 
+/** It is mounted beside SSH, and last of it /run. */
+const ROOT_IS_THERE =
+  "for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do grep ' /host/run ' /proc/mounts && exit 0; sleep 1; done; exit 1";
+
+function notSaid(host: LabHost): InfraError {
+  return new InfraError({
+    code: 'ssh-failed',
+    message: `${host.name} does not say whether its kernel is the one that was built`,
+  });
+}
+
 async function mustBeItsModules(link: SshLink, host: LabHost, image: KernelImage): Promise<void> {
   const modules = swappable(image);
   if (modules.length === 0) return;
   const asked = await link.exec('kvm-modules ids', { timeoutMs: COMMAND_TIMEOUT_MS });
+  if (asked.exitCode === null) throw notSaid(host);
   const strange = strangeModule(loadedIds(asked.stdout), modules);
   if (strange === undefined) return;
   throw new InfraError({

@@ -34,7 +34,7 @@ export function unknownHolder(host: LabHost, cause: InfraError): InfraError {
     code: 'no-holder',
     message: `${host.name} does not answer, and nobody here knows who has it`,
     detail: cause.message,
-    hint: 'is somebody at work there? If not: --take switches it off and on',
+    hint: 'is somebody at work there? If not: --take resets it, as far as the inventory says how',
     cause,
   });
 }

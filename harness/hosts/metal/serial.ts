@@ -7,7 +7,8 @@ import { connect as connectTcp } from 'node:net';
 import { type Clock, within } from '../../effects/clock.ts';
 import { exec, spawnTethered } from '../../effects/exec.ts';
 import type { LabHost } from '../../model/lab.ts';
-import { type ConsoleLog, consoleNote } from '../console.ts';
+import { consoleNote } from '../console.ts';
+import { Lines } from '../lines.ts';
 import { doorsOf, type Serial } from './doors.ts';
 import { ipmiArgv } from './power.ts';
 import { TELNET_BREAK, TelnetText } from './telnet.ts';
@@ -23,18 +24,45 @@ const KEY_MS = 300;
 const RESETTING = /sysrq: Resetting/;
 const HEARD_MS = 10_000;
 
-export function hasConsole(host: LabHost): boolean {
-  return doorsOf(host).serial !== undefined || host.console.type !== 'none';
+/** Whether its console takes a BREAK and a key. */
+export function takesKeys(host: LabHost): boolean {
+  const { console: spec } = host;
+  if (doorsOf(host).serial !== undefined) return true;
+  return spec.type === 'tcp' ? spec.protocol === 'telnet' : spec.type !== 'none';
+}
+
+/** A console that is open, and listened to. */
+export interface OpenSerial extends Serial {
+  /** Resolves with the next line that matches. */
+  nextLine(pattern: RegExp): Promise<string>;
 }
 
 /** @param onPiece gets what the machine prints, as long as the console is open; undefined when there is no console */
 export function openSerial(
   clock: Clock,
   host: LabHost,
-  onPiece: (piece: Buffer) => void,
-): Serial | undefined {
+  onPiece: (piece: Buffer) => void = () => {},
+): OpenSerial | undefined {
+  const lines = new Lines();
+  const take = (piece: Buffer) => {
+    lines.take(piece.toString('latin1'));
+    onPiece(piece);
+  };
   const { serial } = doorsOf(host);
-  if (serial !== undefined) return serial(clock, onPiece);
+  const opened = serial === undefined ? openReal(clock, host, take) : serial(clock, take);
+  return opened === undefined ? undefined : { ...opened, nextLine: (pattern) => lines.next(pattern) };
+}
+
+/** A kernel that answers no connection may still read its console. @returns whether it said that it resets itself */
+export async function resetByKey(clock: Clock, serial: OpenSerial | undefined): Promise<boolean> {
+  if (serial === undefined) return false;
+  const said = serial.nextLine(RESETTING);
+  return (await serial.sysrq('b')) && !(await within(clock, HEARD_MS, said)).timedOut;
+}
+
+// --- internal ---
+
+function openReal(clock: Clock, host: LabHost, onPiece: (piece: Buffer) => void): Serial | undefined {
   if (host.console.type === 'none') return undefined;
   const stop = new AbortController();
   let keys: Keys | undefined;
@@ -51,19 +79,6 @@ export function openSerial(
   keep().catch(() => {});
   return { sysrq: (key) => sysrq(clock, host, keys, key), close: () => stop.abort() };
 }
-
-/** A kernel that answers no connection may still read its console. @returns whether it said that it resets itself */
-export async function resetByKey(
-  clock: Clock,
-  serial: Serial | undefined,
-  console: ConsoleLog | undefined,
-): Promise<boolean> {
-  if (serial === undefined || console === undefined) return false;
-  const said = console.nextLine(RESETTING);
-  return (await serial.sysrq('b')) && !(await within(clock, HEARD_MS, said)).timedOut;
-}
-
-// --- internal ---
 
 // From its opening to its end, whichever side ends it.
 async function once(

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 
 import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError, KernelError } from '../../errors.ts';
+import { wantsRoot } from '../../model/host-config.ts';
 import { rootOf, type Survey } from '../../model/survey.ts';
 import type { BootRequest } from '../host.ts';
 import { metalArchive, modulesArchive, systemArchive } from '../initramfs.ts';
@@ -51,7 +52,8 @@ export async function stage(
   // Apart, because the rest is the same for every kernel.
   const modules = await modulesArchive(request.image.modules);
   const parts = modules.length === 0 ? [common] : [common, await put(link, lease, modules)];
-  const initrd = await withItsOwn(link, lease, host, parts);
+  const root = wantsRoot(lease.host, request.image) ? rootOf(host) : undefined;
+  const initrd = await withItsOwn(link, lease, host, root, parts);
   const old = `ls -t | tail -n +${KEPT_MAX + 1}`;
   await link.exec(`${lease.guard()}cd ${FOLDER} && ${old} | while read -r name; do rm -f "$name"; done`, {
     timeoutMs: COMMAND_TIMEOUT_MS,
@@ -90,12 +92,12 @@ async function withItsOwn(
   link: SshLink,
   lease: HeldLease,
   host: Survey,
+  root: ReturnType<typeof rootOf>,
   parts: readonly string[],
 ): Promise<string> {
   const own = `${FOLDER}/.own`;
   const initrd = `${FOLDER}/.initrd`;
   const words = ['net_mac', 'net_address', 'net_gateway'].map((name) => host.get(name) ?? '');
-  const root = lease.host.root === 'host' ? rootOf(host) : undefined;
   if (root !== undefined) words.push(root.uuid, root.fs);
   const carried = await runScript(link, 'carry', [own, ...words], COMMAND_TIMEOUT_MS);
   const joined =

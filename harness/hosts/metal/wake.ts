@@ -6,13 +6,12 @@ import type { SshLink } from '../../effects/ssh.ts';
 import { InfraError } from '../../errors.ts';
 import { type LabHost, restartMs } from '../../model/lab.ts';
 import { EXPIRES_MS, hasMoved } from '../../model/lease.ts';
-import { ConsoleLog } from '../console.ts';
 import type { LeaseRequest } from '../host.ts';
 import { isOrphan, leaseCopy } from './lease.ts';
 import { type Power, powerOf } from './power.ts';
 import { ANSWERED, reachWithin } from './reach.ts';
 import { unknownHolder } from './refusals.ts';
-import { hasConsole, openSerial, resetByKey } from './serial.ts';
+import { openSerial, resetByKey, takesKeys } from './serial.ts';
 
 export interface WakeOptions extends LeaseRequest {
   clock: Clock;
@@ -35,7 +34,7 @@ export async function wake(host: LabHost, o: WakeOptions): Promise<SshLink> {
   } catch (error) {
     if (!isSilent(error)) throw error;
     const power = powerOf(clock, host);
-    if (power === undefined && !hasConsole(host)) throw error;
+    if (power === undefined && !takesKeys(host)) throw error;
     await maySwitch(host, power, o, error);
     const woken = await byKey(host, o);
     if (woken !== undefined) return woken;
@@ -77,17 +76,14 @@ function isSilent(error: unknown): error is InfraError {
 }
 
 async function byKey(host: LabHost, { clock, signal }: WakeOptions): Promise<SshLink | undefined> {
-  const log = new ConsoleLog('/dev/null');
-  const serial = openSerial(clock, host, (piece) => log.add(piece));
-  let heard = false;
+  const serial = takesKeys(host) ? openSerial(clock, host) : undefined;
+  if (serial === undefined) return undefined;
   try {
-    if (serial !== undefined) await clock.sleep(OPENS_MS, signal);
-    heard = await resetByKey(clock, serial, log);
+    await clock.sleep(OPENS_MS, signal);
+    if (!(await resetByKey(clock, serial))) return undefined;
   } finally {
-    serial?.close();
-    await log.close();
+    serial.close();
   }
-  if (!heard) return undefined;
   return reachWithin(clock, host, restartMs(host), signal).catch((error: unknown) => {
     if (isSilent(error)) return undefined;
     throw error;

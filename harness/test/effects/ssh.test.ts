@@ -262,8 +262,30 @@ t.test('a key that an agent has', async (t) => {
   link.close();
   await new Promise((done) => agent.close(done));
   const error = await caught(connect({ ...target, agent: socket }, LONG_MS));
-  t.match(error, { code: 'ssh-refused', hint: /a key of the SSH agent/ }, 'it is gone');
+  t.match(error, { code: 'no-agent', exitCode: 2 }, 'it is gone: that says nothing of the host');
   await server.close();
+});
+
+t.test('a host that answers, and ends it', async (t) => {
+  const { privateKey: hostKey, publicLine } = newSshKey();
+  const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => {
+    connection.on('error', () => {});
+    connection.on('authentication', () => {
+      // Too many keys were tried.
+      (connection as unknown as { _protocol: { disconnect(reason: number): void } })._protocol.disconnect(2);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const target = {
+    host: '127.0.0.1',
+    port,
+    username: 'root',
+    privateKey: newSshKey().privateKey,
+    hostKey: Buffer.from(publicLine.split(' ')[1] ?? '', 'base64'),
+  };
+  t.match(await caught(connect(target, LONG_MS)), { code: 'ssh-refused' });
+  await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
 t.test('a private key that is none', async (t) => {

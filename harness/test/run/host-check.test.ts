@@ -5,9 +5,13 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { realClock } from '../../effects/clock.ts';
+import { inState } from '../../effects/dirs.ts';
+import { readIfThere, writeWhole } from '../../effects/files.ts';
 import { newSshKey } from '../../effects/ssh.ts';
 import { HilError } from '../../errors.ts';
 import { markBad, whyBad } from '../../hosts/metal/bad.ts';
+import { takeLease } from '../../hosts/metal/lease.ts';
+import { reach } from '../../hosts/metal/reach.ts';
 import { checkHosts, isReady, lookAtHosts } from '../../run/host-check.ts';
 import { openConsole } from '../../run/host-console.ts';
 import { withMachine } from '../../run/host-lease.ts';
@@ -60,6 +64,27 @@ void checkMachine(t, 'one that answers, and lets nobody in', async (t, m) => {
   writeFileSync(m.host.key ?? '', 'no key at all');
   t.match(await caught(use(m)), { code: 'no-key', exitCode: 2 });
   t.notOk(existsSync(switched), 'it was never switched');
+});
+
+void checkMachine(t, 'somebody had it who is gone', async (t, m) => {
+  const left = async (purpose: string, run?: string) => {
+    const link = await reach(m.host);
+    await takeLease(m.host, link, { clock, purpose, run, force: true, waitMs: 0, signal });
+    link.close();
+    const file = inState('labs', 'test', 'shell', 'lease');
+    const text = (await readIfThere(file)) ?? '';
+    await writeWhole(file, text.replace(/^(holder=.* )\d+$/m, '$11'));
+  };
+  await left('kvm-hil boot');
+  t.match((await lookAtHosts(clock, [m.host]))[0], { abandoned: true, lease: { held: true } });
+  t.same(await likelyHosts(anyOf(m), clock), ['shell']);
+  await (await pick(m)).release();
+  const taken = { code: 'no-free-host', detail: /leased to/ };
+  await left('kvm-hil run', 'run-1');
+  t.match(await caught(pick(m)), taken, 'somebody may go on with it');
+  await left('kvm-hil hosts provision');
+  t.match(await caught(pick(m)), taken, 'a package manager may be at work');
+  t.equal(await use(m), 'used', 'that is for who works on hosts');
 });
 
 void checkMachine(t, 'the password of its BMC is missing', async (t, m) => {

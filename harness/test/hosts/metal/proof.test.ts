@@ -72,6 +72,8 @@ t.test('the modules of another build', async (t) => {
   const prove = (stdout: string) => mustBeWhole(saying(stdout), host, image);
   await prove(`kvm ${note(ours)}\nkvm_amd ${note(ours)}\n`);
   await prove('');
+  const deaf = { exec: async (command: string) => remoteResult(command, { timedOut: true }) };
+  t.match(await caught(mustBeWhole(deaf as unknown as SshLink, host, image)), { code: 'ssh-failed' });
   t.match(await caught(prove(`kvm ${note(ours)}\nkvm_amd ${note(others)}\n`)), {
     code: 'wrong-modules',
     message: /kvm_amd is 2{40}, and should be 1{40}/,
@@ -81,12 +83,18 @@ t.test('the modules of another build', async (t) => {
 t.test('the system of the machine below that of the kernel', async (t) => {
   const folder = tempFolder(t);
   const host = playedHost({ name: 'm', clock: realClock, folder, script: {} as PlayedSetup['script'] });
-  let exitCode = 1;
+  let exitCode: number | null = 1;
   const exec = async (command: string) => remoteResult(command, { exitCode });
-  const prove = () => mustBeWhole({ exec } as unknown as SshLink, host, { release: '7' } as KernelImage);
+  const image = { release: '7', config: 'CONFIG_EXT4_FS=y\n' } as KernelImage;
+  const prove = () => mustBeWhole({ exec } as unknown as SshLink, host, image);
   await prove();
   host.root = 'host';
   t.match(await caught(prove()), { code: 'no-root', message: /not below \/host/ });
+  exitCode = null;
+  t.match(await caught(prove()), { code: 'ssh-failed' });
   exitCode = 0;
+  await prove();
+  exitCode = 1;
+  image.config = '# CONFIG_EXT4_FS is not set\n';
   await prove();
 });

@@ -6,8 +6,7 @@ import path from 'node:path';
 import t, { type Test } from 'tap';
 import { type Clock, realClock } from '../../../effects/clock.ts';
 import { ConsoleLog } from '../../../hosts/console.ts';
-import type { Serial } from '../../../hosts/metal/doors.ts';
-import { openSerial, resetByKey } from '../../../hosts/metal/serial.ts';
+import { type OpenSerial, openSerial, resetByKey, takesKeys } from '../../../hosts/metal/serial.ts';
 import { type ConsoleSpec, type LabHost, labHosts, type PowerSpec } from '../../../model/lab.ts';
 import { tempFolder } from '../../temp.ts';
 
@@ -55,7 +54,7 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-function openOn(t: Test, host: LabHost): { serial: Serial; log: ConsoleLog } {
+function openOn(t: Test, host: LabHost): { serial: OpenSerial; log: ConsoleLog } {
   const log = new ConsoleLog(path.join(tempFolder(t), 'console'));
   const serial = openSerial(clock, host, (piece) => log.add(piece));
   if (serial === undefined) throw new Error('it has a console');
@@ -78,7 +77,7 @@ t.test('a console server that speaks telnet', async (t) => {
   there.sockets[0]?.write(Buffer.from([255, 251, 1, 104, 105, 13, 10]));
   await until(() => log.since(0).includes('hi'));
   t.equal(log.since(0), 'hi\r\n', 'without what the server says');
-  t.ok(await resetByKey(clock, serial, log), 'the kernel said that it heard');
+  t.ok(await resetByKey(clock, serial), 'the kernel said that it heard');
   t.same(there.got, [255, 243, 98], 'BREAK, then the key');
 
   there.sockets[0]?.destroy();
@@ -90,9 +89,9 @@ t.test('a console server that speaks telnet', async (t) => {
 
 t.test('a kernel that does not read its console', async (t) => {
   const there = await consoleServer(t, () => {});
-  const { serial, log } = openOn(t, tcp(there.port, 'telnet'));
+  const { serial } = openOn(t, tcp(there.port, 'telnet'));
   await until(() => there.sockets.length === 1);
-  t.notOk(await resetByKey(clock, serial, log));
+  t.notOk(await resetByKey(clock, serial));
   t.same(there.got, [255, 243, 98]);
 });
 
@@ -102,8 +101,13 @@ t.test('a port that knows no BREAK is not written to', async (t) => {
   await until(() => there.sockets.length === 1);
   there.sockets[0]?.write(Buffer.from([255, 251, 1]));
   await until(() => log.position() === 3);
-  t.notOk(await resetByKey(clock, serial, log));
+  t.notOk(await resetByKey(clock, serial));
   t.same(there.got, []);
+});
+
+t.test('which take a BREAK', async (t) => {
+  t.same([tcp(1, 'telnet'), tcp(1, 'raw'), hostWith({ type: 'none' })].map(takesKeys), [true, false, false]);
+  t.ok(takesKeys(hostWith({ type: 'serial', device: '/dev/ttyS9', baud: 9600 })));
 });
 
 t.test('no console', async (t) => {
@@ -111,7 +115,7 @@ t.test('no console', async (t) => {
     openSerial(clock, hostWith({ type: 'none' }), () => {}),
     undefined,
   );
-  t.notOk(await resetByKey(clock, undefined, undefined));
+  t.notOk(await resetByKey(clock, undefined));
 });
 
 t.test('serial over LAN, and a port of this machine', async (t) => {
