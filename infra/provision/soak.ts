@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // npm run soak: the cases again and again on one kernel, looking for false alarms. Counts add up in results/soak.json, so
 // it can be stopped and started at will; counts of another program or kernel are kept apart. Options: --rounds N (20),
-// --kconfig base|debug, --case GLOB, --tag TAG, --skip-tag TAG, --series SERIES.
+// --kconfig base|debug, --case GLOB, --tag TAG, --skip-tag TAG, --series SERIES; or --faults alone: soak-faults.ts.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import type { ResultDocument } from '../../harness/model/result.ts';
 import type { RunRecord } from '../../harness/model/run.ts';
 import { say } from './shell.ts';
 import { addUp, type Book } from './soak-counts.ts';
+import { soakFaults } from './soak-faults.ts';
 
 /** Rounds of one invocation of the command: what an interruption loses at most. */
 const BATCH_ROUNDS = 5;
@@ -22,6 +23,7 @@ const cli = fileURLToPath(new URL('../../harness/cli.js', import.meta.url));
 const root = path.resolve(path.dirname(cli), '..', '..');
 const file = path.join(root, 'results', 'soak.json');
 const values = options();
+if (values.faults) process.exit((await soakFaults()) ? 0 : 1);
 let alarms = 0;
 for (let done = 0; done < values.rounds; done += BATCH_ROUNDS) {
   const code = await batch(Math.min(BATCH_ROUNDS, values.rounds - done));
@@ -96,6 +98,7 @@ function options() {
         tag: { type: 'string', multiple: true, default: [] },
         'skip-tag': { type: 'string', multiple: true, default: [] },
         series: { type: 'string' },
+        faults: { type: 'boolean', default: false },
       },
     });
     const rounds = Number(values.rounds);
