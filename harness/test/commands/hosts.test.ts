@@ -1,23 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // kvm-hil hosts on the command line: which machines are meant, one error each, and the exit status of the worst.
-import { spawn } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { type CommandResult, exec } from '../../effects/exec.ts';
 import { markBad } from '../../hosts/metal/bad.ts';
 import { checkMachine, type LabMachine } from '../run/lab-machine.ts';
 
 const CLI = fileURLToPath(new URL('../../cli.js', import.meta.url));
 
-interface Ended {
-  exitCode: number | null;
-  stdout: string;
-  stderr: string;
-}
-
 /** One that answers, one that does not, and one that nothing switches. */
-function inventory(m: LabMachine): (...argv: string[]) => Promise<Ended> {
+function inventory(m: LabMachine): (...argv: string[]) => Promise<CommandResult> {
   const { address, port, host_key, key, lab } = m.host;
   const log = path.join(m.folder, 'power');
   const say = (word: string) => ['sh', '-c', `echo ${word} >>${log}; echo on`];
@@ -29,19 +23,8 @@ function inventory(m: LabMachine): (...argv: string[]) => Promise<Ended> {
     { ...one, name: 'plain', port, power: { type: 'none' } },
   ];
   writeFileSync(path.join(m.folder, 'lab.yaml'), JSON.stringify({ lab, hosts }));
-  const env = { ...process.env, KVM_HIL_LABS: m.folder };
-  return (...argv) =>
-    new Promise((resolve) => {
-      const child = spawn(process.execPath, [CLI, 'hosts', ...argv], { env });
-      const ended = { stdout: '', stderr: '' };
-      child.stdout.on('data', (piece) => {
-        ended.stdout += piece;
-      });
-      child.stderr.on('data', (piece) => {
-        ended.stderr += piece;
-      });
-      child.on('close', (exitCode) => resolve({ ...ended, exitCode }));
-    });
+  const env = { KVM_HIL_LABS: m.folder };
+  return (...argv) => exec(process.execPath, [CLI, 'hosts', ...argv], { env });
 }
 
 void checkMachine(t, 'all, some, none', async (t, m) => {

@@ -5,8 +5,6 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { realClock } from '../../effects/clock.ts';
-import { inState } from '../../effects/dirs.ts';
-import { readIfThere, writeWhole } from '../../effects/files.ts';
 import { newSshKey } from '../../effects/ssh.ts';
 import { HilError } from '../../errors.ts';
 import { markBad, whyBad } from '../../hosts/metal/bad.ts';
@@ -21,6 +19,7 @@ import { letThemHang } from '../../run/labs.ts';
 import { likelyHosts, pickHosts } from '../../run/pick.ts';
 import { caught } from '../temp.ts';
 import { checkMachine, type LabMachine } from './lab-machine.ts';
+import { holderDies } from './lease-left.ts';
 
 const signal = new AbortController().signal;
 const clock = realClock;
@@ -71,9 +70,7 @@ void checkMachine(t, 'somebody had it who is gone', async (t, m) => {
     const link = await reach(m.host);
     await takeLease(m.host, link, { clock, purpose, run, force: true, waitMs: 0, signal });
     link.close();
-    const file = inState('labs', 'test', 'shell', 'lease');
-    const text = (await readIfThere(file)) ?? '';
-    await writeWhole(file, text.replace(/^(holder=.* )\d+$/m, '$11'));
+    await holderDies('shell');
   };
   await left('kvm-hil boot');
   t.match((await lookAtHosts(clock, [m.host]))[0], { abandoned: true, lease: { held: true } });

@@ -5,8 +5,6 @@ import { type AddressInfo, createServer } from 'node:net';
 import path from 'node:path';
 import t from 'tap';
 import { type Clock, realClock } from '../../effects/clock.ts';
-import { inState } from '../../effects/dirs.ts';
-import { readIfThere, writeWhole } from '../../effects/files.ts';
 import { connect } from '../../effects/ssh.ts';
 import { HilError } from '../../errors.ts';
 import { replaceDoors } from '../../hosts/metal/doors.ts';
@@ -17,6 +15,7 @@ import { switchPower } from '../../run/host-power.ts';
 import { releaseHost } from '../../run/host-release.ts';
 import { caught } from '../temp.ts';
 import { checkMachine, type LabMachine } from './lab-machine.ts';
+import { holderDies, leaseCopyOf } from './lease-left.ts';
 
 const signal = new AbortController().signal;
 const code = (error: unknown) => (error instanceof HilError ? error.code : String(error));
@@ -48,12 +47,6 @@ const theirs = (m: LabMachine, purpose = 'theirs') =>
     link,
     lease: await takeLease(m.host, link, { clock: realClock, purpose, force: false, waitMs: 0, signal }),
   }));
-const copyOf = () => inState('labs', 'test', 'shell', 'lease');
-/** As if another process had taken it, that is gone now. */
-async function holderDies(): Promise<void> {
-  const text = (await readIfThere(copyOf())) ?? '';
-  await writeWhole(copyOf(), text.replace(/^(holder=.* )\d+$/m, '$11'));
-}
 
 void checkMachine(t, 'on, off, cycle, status', async (t, m) => {
   const log = withPower(m);
@@ -62,7 +55,7 @@ void checkMachine(t, 'on, off, cycle, status', async (t, m) => {
   t.equal(await switchPower(m.host, 'cycle', options()), 'on, and it answers');
   t.equal(await switchPower(m.host, 'off', options()), 'off');
   t.same(log(), ['status', 'on', 'cycle', 'off']);
-  t.match(readFileSync(copyOf(), 'utf8'), /state=free/, 'nothing is left leased');
+  t.match(readFileSync(leaseCopyOf('shell'), 'utf8'), /state=free/, 'nothing is left leased');
 });
 
 void checkMachine(t, 'one that somebody has', async (t, m) => {
@@ -81,7 +74,7 @@ void checkMachine(t, 'one that somebody has', async (t, m) => {
 void checkMachine(t, 'one whose holder is gone', async (t, m) => {
   const log = withPower(m);
   (await theirs(m)).link.close();
-  await holderDies();
+  await holderDies('shell');
   t.equal(await switchPower(m.host, 'cycle', options()), 'on, and it answers');
   t.same(log(), ['cycle']);
 });
@@ -98,7 +91,7 @@ void checkMachine(t, 'one that does not answer', async (t, m) => {
     'ssh-failed',
     'held here: not known to be gone',
   );
-  await holderDies();
+  await holderDies('shell');
   t.equal(await switchPower(silent, 'off', options()), 'off');
   t.equal(
     code(await caught(switchPower(silent, 'cycle', options({ take: true })))),
@@ -128,7 +121,7 @@ void checkMachine(t, 'one that does not answer, and whose holder may be gone', a
 void checkMachine(t, 'one that does not answer, and hears a key', async (t, m) => {
   const log = withPower(m);
   (await theirs(m)).link.close();
-  await holderDies();
+  await holderDies('shell');
   const silent = { ...m.host, port: 1 };
   let keys = 0;
   replaceDoors(silent, {
@@ -179,12 +172,12 @@ void checkMachine(t, 'given back', async (t, m) => {
   // Its holder goes on, as whoever waits sees.
   const clock: Clock = { ...quickClock(), sleep: () => lease.refresh(link) };
   t.equal(code(await caught(releaseHost(m.host, how({ clock })))), 'leased');
-  await holderDies();
+  await holderDies('shell');
   t.match(await releaseHost(m.host, how()), /^given back for .*@/, 'left behind on this machine: at once');
   t.ok(existsSync(path.join(m.state, 'lease', '2.over')));
   link.close();
   const other = await theirs(m);
-  writeFileSync(copyOf(), '');
+  writeFileSync(leaseCopyOf('shell'), '');
   t.match(await releaseHost(m.host, how()), /^given back for /, 'expired, as nobody counts on');
   t.equal(code(await caught(other.lease.refresh(other.link))), 'lease-lost');
   other.link.close();

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 // A machine that goes wrong at any step of being provisioned, on simulated time.
 import t from 'tap';
-import { inState } from '../../effects/dirs.ts';
-import { readIfThere, writeWhole } from '../../effects/files.ts';
 import { HilError } from '../../errors.ts';
 import { leaseCopy } from '../../hosts/metal/lease.ts';
 import { provision } from '../../run/provision.ts';
 import type { PlayedMachine } from '../hosts/metal/played-machine.ts';
 import { MACHINE_FAULTS, type MachineFault } from '../hosts/metal/played-words.ts';
 import { isAsked } from './faulty-run.ts';
+import { holderDies } from './lease-left.ts';
 import { withLab } from './played-lab.ts';
 
 const LATE_MS = 60 * 60_000;
@@ -49,20 +48,13 @@ async function provisionWith(fault?: { step: number; kind: MachineFault }): Prom
     await clock.sleep(LATE_MS);
     const copy = await leaseCopy(machine.host);
     const known = copy?.held === true && copy.token === machine.disk.token();
-    await holderDies();
+    await holderDies('metal-1');
     const again = await provision(machine.host, o).then(
       () => 'ready',
       (thrown: unknown) => (thrown instanceof HilError ? thrown.code : String(thrown)),
     );
     return { machine, error, ms, known, again };
   });
-}
-
-/** As if another process had taken it. */
-async function holderDies(): Promise<void> {
-  const file = inState('labs', 'test', 'metal-1', 'lease');
-  const text = (await readIfThere(file)) ?? '';
-  await writeWhole(file, text.replace(/^(holder=.* )\d+$/m, '$11'));
 }
 
 /** After which it answers again, as it did before. */
