@@ -89,6 +89,7 @@ interface Planned extends Pick<Undertaking, 'base' | 'series' | 'method' | 'repo
 async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts): Promise<number> {
   const { base, series, kconfig, method, seed, reporter, all, units } = planned;
   const hosts = picked.names;
+  const unattendedOk = o.unattendedOk === true;
   const created = realClock.wall();
   const slug = series?.slug ?? (o.base ?? hosts.join('-')).replace(/\W+/g, '-');
   const run = await newRun(o.output, created, slug);
@@ -116,7 +117,7 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
           },
     hosts,
     ...(method === undefined ? {} : { boot: method }),
-    ...(o.unattendedOk === true ? { unattended_ok: true } : {}),
+    ...(unattendedOk ? { unattended_ok: true } : {}),
     units,
     program: null,
   };
@@ -124,7 +125,6 @@ async function runPlanned(o: RunOptions, planned: Planned, picked: PickedHosts):
   const contracts = (ids: readonly string[]) => keepContracts(run, ids);
   const take = o.take === true;
   const what = { record, alwaysSelfCheck, base, series, kconfig, reporter };
-  const unattendedOk = o.unattendedOk === true;
   const undertaking = { ...what, take, method, unattendedOk, picked: picked.open };
   const exitCode = await carryOut(run, undertaking, async () => ({ cases: all, contracts }));
   process.stderr.write(`run folder: ${path.relative(process.cwd(), run.root) || run.root}\n`);

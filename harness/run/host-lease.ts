@@ -39,7 +39,7 @@ export async function withMachine<T>(
   };
   try {
     const terms = { clock, purpose, force: take, waitMs: 0, onlyFree: true, orphan: true, signal };
-    const { lease } = await takeSurely(host, link, terms, anew);
+    const lease = await takeSurely(host, link, terms, anew);
     const work = new Work(clock);
     const stop = new AbortController();
     const keeping = keepLease({ clock, work, lease: () => lease, link: () => link, stop: stop.signal });

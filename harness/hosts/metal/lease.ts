@@ -241,16 +241,15 @@ export async function takeSurely(
   link: SshLink,
   o: TakeOptions,
   again: () => Promise<SshLink>,
-): Promise<{ lease: HeldLease; link: SshLink }> {
+): Promise<HeldLease> {
   try {
-    return { lease: await takeLease(host, link, o), link };
+    return await takeLease(host, link, o);
   } catch (error) {
     if (!(error instanceof UnknownLease)) throw error;
     link.close();
     const { token } = error;
     try {
-      const fresh = await again();
-      return { lease: await takeLease(host, fresh, { ...o, supersedes: token }), link: fresh };
+      return await takeLease(host, await again(), { ...o, supersedes: token });
     } catch (lost) {
       if (lost instanceof InfraError && !SOMEBODY_ELSES.has(lost.code))
         await keepSupposed(host, lost instanceof UnknownLease ? lost.token : token, o);

@@ -258,7 +258,7 @@ class Metal {
     };
     const wish = { ...o, clock, force: this.take, orphan: this.orphans };
     this.link = await wake(host, wish);
-    const { lease: first } = await takeSurely(host, this.link, how, async () => {
+    const first = await takeSurely(host, this.link, how, async () => {
       this.link = await wake(host, wish).catch(async (lost: unknown) => {
         // Whoever wants it next would wait for us.
         await markBad(host, `whether its lease is ours could not be asked: ${messageOf(lost)}`);
